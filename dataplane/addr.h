@@ -14,7 +14,7 @@ enum ip_family {
 };
 
 struct ip_addr {
-	uint8_t family;    /* enum ip_family */
+	uint8_t family; /* enum ip_family */
 	uint8_t bytes[16]; /* network order; IPv4 in the first four, the rest zero */
 };
 

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/drop.h"
+
+const char *const drop_reason_name[DROP_REASON_COUNT] = {
+#define X(name) [DROP_##name] = #name,
+	DROP_REASONS(X)
+#undef X
+};
