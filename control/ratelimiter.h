@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Handshake messages under load: when load begins, and how many of them a
+ * source may have processed. Pure, single-threaded (control lcore), no DPDK.
+ */
+#ifndef CONTROL_RATELIMITER_H
+#define CONTROL_RATELIMITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/addr.h"
+
+#define RATELIMITER_PER_SECOND 20
+#define RATELIMITER_BURST 5
+
+struct ratelimiter;
+
+/*
+ * Keeps track of at most `sources` sources at once (rounded up to a power of
+ * two, at least 64), 16 bytes each, all allocated here. NULL: out of memory.
+ */
+struct ratelimiter *ratelimiter_create(unsigned sources);
+void ratelimiter_destroy(struct ratelimiter *r);
+
+/*
+ * May one more message of this source (an IPv4 address, or the /64 of an IPv6
+ * one) be processed? Constant time. A source for which there is no room left
+ * is refused: call it for genuine sources (mac2 was valid) only.
+ */
+bool ratelimiter_allow(struct ratelimiter *r, const struct ip_addr *source, uint64_t now_ns);
+
+/* Starts as all zero. */
+struct under_load {
+	uint64_t until_ns;
+};
+
+/*
+ * queued of capacity handshake messages wait: are we under load? From an
+ * eighth of the capacity on, and for one second after.
+ */
+bool under_load_update(struct under_load *u, unsigned queued, unsigned capacity, uint64_t now_ns);
+
+#endif
