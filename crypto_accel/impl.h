@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What an AEAD implementation is to the dispatcher. Private to this room (and
+ * to its tests): others see crypto_accel.h only.
+ */
+#ifndef CRYPTO_ACCEL_IMPL_H
+#define CRYPTO_ACCEL_IMPL_H
+
+#include "crypto_accel/crypto_accel.h"
+
+struct aead_impl {
+	const char *name;
+	/* Does this CPU (and this system) run it? Cheap; no side effects. */
+	bool (*usable)(void);
+	/*
+	 * Makes the implementation's own scratch memory, NULL when out of
+	 * memory; fini wipes and frees it. Both NULL: it needs none.
+	 */
+	void *(*init)(void);
+	void (*fini)(void *scratch);
+	/* As aead_seal_burst and aead_open_burst; n is at least 1. */
+	void (*seal)(void *scratch, struct aead_op *ops, unsigned n);
+	unsigned (*open)(void *scratch, struct aead_op *ops, unsigned n);
+};
+
+struct aead_ctx {
+	const struct aead_impl *impl;
+	void *scratch;
+};
+
+extern const struct aead_impl aead_ref;
+extern const struct aead_impl aead_ipsecmb;
+
+/* The dispatcher's table, slowest first, ended by NULL. */
+extern const struct aead_impl *const aead_impls[];
+
+/* A context of exactly this implementation; NULL when out of memory. */
+struct aead_ctx *
+aead_ctx_create_for(const struct aead_impl *impl);
+
+/*
+ * Known answers for one implementation, and for the handshake primitives.
+ * NULL when all is well, otherwise what failed.
+ */
+const char *
+selftest_aead(const struct aead_impl *impl);
+const char *
+selftest_handshake(void);
+
+/* The 96-bit nonce of a counter: 32 zero bits, then 64 bits little-endian. */
+static inline void
+nonce_from_counter(uint8_t nonce[12], uint64_t counter)
+{
+	for (unsigned i = 0; i < 4; i++)
+		nonce[i] = 0;
+	for (unsigned i = 0; i < 8; i++)
+		nonce[4 + i] = (uint8_t)(counter >> (8 * i));
+}
+
+#endif
