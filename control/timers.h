@@ -8,9 +8,13 @@
  * Control sees no packets. Workers keep a struct peer_traffic of time stamps
  * a peer, and control reads a snapshot. Nothing is re-armed per packet: when
  * the wake-up comes, timers_run() looks at a fresh snapshot, and often finds
- * that the true deadline has moved on. Deadlines move to earlier only when
- * rx_data_since_ns or tx_data_since_ns leaves 0; the worker that does this
- * tells control, which calls timers_traffic().
+ * that the true deadline has moved on. It moves to earlier only when
+ * rx_data_since_ns or tx_data_since_ns leaves 0. Then the worker tells
+ * control, which calls timers_traffic(). While timers_watching() is true that
+ * is not needed: control looks again within 10 s, before anything new can
+ * be due. So a worker tells but once (say, by an atomic flag that it sets), and
+ * control takes that back when watching ends: clear the flag, then take
+ * another snapshot for timers_traffic(), then set the flag if that watches.
  *
  * A peer without sessions, handshake and persistent keepalive has no deadline.
  */
@@ -60,6 +64,7 @@ enum timers_action {
 struct timers {
 	uint64_t deadline_ns; /* of all below, given the snapshot in seen */
 	struct peer_traffic seen;
+	uint64_t seen_ns; /* when that was */
 	uint64_t handshake_tx_ns; /* last initiation or response sent */
 	uint64_t handshake_rx_ns; /* last one accepted */
 	uint64_t retry_ns; /* when the next initiation is due; 0: none wanted */
@@ -83,6 +88,9 @@ void timers_set_persistent(struct timers *t, uint64_t now_ns, uint16_t seconds);
 uint64_t timers_next(const struct timers *t);
 /* Does what is due and returns a set of enum timers_action, 0 when the deadline had moved. */
 uint32_t timers_run(struct timers *t, uint64_t now_ns, const struct peer_traffic *traffic);
+
+/* See above: the deadline follows the traffic, workers need not tell of it. */
+bool timers_watching(const struct timers *t);
 
 /*
  * Events. After each of them timers_next() may have changed.

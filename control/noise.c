@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/noise.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "crypto_accel/crypto_accel.h"
+
+static const char construction[] = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
+static const char identifier[] = "WireGuard v1 zx2c4 Jason@zx2c4.com";
+
+/*
+ * Timestamps are rounded down to this, so that they give away little about
+ * the clock; it is the largest power of two that still lets a peer make an
+ * initiation every 20 ms. The same as in Linux and wireguard-go.
+ */
+#define TIMESTAMP_STEP_NS (1U << 24)
+/* The TAI64 label of the Unix epoch, with the 10 s that TAI was ahead then. */
+#define TAI64_EPOCH 0x400000000000000aULL
+
+const char *
+noise_verdict_name(enum noise_verdict v)
+{
+	switch (v) {
+	case NOISE_OK:
+		return "ok";
+	case NOISE_NO_IDENTITY:
+		return "no private key";
+	case NOISE_OWN_KEY:
+		return "own public key";
+	case NOISE_LOW_ORDER:
+		return "low-order key";
+	case NOISE_BAD_SEAL:
+		return "failed authentication";
+	case NOISE_WRONG_PEER:
+		return "another peer's initiation";
+	case NOISE_REPLAYED:
+		return "replayed timestamp";
+	case NOISE_TOO_SOON:
+		return "too many initiations";
+	case NOISE_NOT_REQUESTED:
+		return "response to nothing pending";
+	}
+	return "unknown verdict";
+}
+
+/* ---- the symmetric state ------------------------------------------------ */
+
+static void
+mix_hash(struct noise_symmetric *s, const void *data, size_t len)
+{
+	struct blake2s_state b;
+
+	blake2s_init(&b, NOISE_HASH_LEN, NULL, 0);
+	blake2s_update(&b, s->hash, sizeof(s->hash));
+	blake2s_update(&b, data, len);
+	blake2s_final(&b, s->hash);
+}
+
+/* key NULL: only the chaining key moves on. */
+static void
+mix_key(struct noise_symmetric *s, uint8_t *key, const uint8_t input[NOISE_KEY_LEN])
+{
+	blake2s_kdf(s->chaining_key, key, NULL, s->chaining_key, input, NOISE_KEY_LEN);
+}
+
+/* With a psk in the pattern, an ephemeral enters the chaining key too. */
+static void
+mix_ephemeral(struct noise_symmetric *s, const uint8_t public_key[NOISE_KEY_LEN])
+{
+	mix_hash(s, public_key, NOISE_KEY_LEN);
+	mix_key(s, NULL, public_key);
+}
+
+static void
+mix_psk(struct noise_symmetric *s, uint8_t key[NOISE_KEY_LEN], const uint8_t psk[NOISE_KEY_LEN])
+{
+	uint8_t tau[NOISE_HASH_LEN];
+
+	blake2s_kdf(s->chaining_key, tau, key, s->chaining_key, psk, NOISE_KEY_LEN);
+	mix_hash(s, tau, sizeof(tau));
+	crypto_wipe(tau, sizeof(tau));
+}
+
+static void
+seal_and_hash(struct noise_symmetric *s, uint8_t *out, const uint8_t *text, size_t len,
+	const uint8_t key[NOISE_KEY_LEN])
+{
+	aead_seal_one(out, text, len, s->hash, sizeof(s->hash), 0, key);
+	mix_hash(s, out, len + NOISE_TAG_LEN);
+}
+
+/* len is that of the text, without the tag. */
+static bool
+open_and_hash(struct noise_symmetric *s, uint8_t *text, const uint8_t *sealed, size_t len,
+	const uint8_t key[NOISE_KEY_LEN])
+{
+	if (!aead_open_one(text, sealed, len + NOISE_TAG_LEN, s->hash, sizeof(s->hash), 0, key))
+		return false;
+	mix_hash(s, sealed, len + NOISE_TAG_LEN);
+	return true;
+}
+
+/* ---- keys --------------------------------------------------------------- */
+
+void
+noise_identity_init(struct noise_identity *id)
+{
+	memset(id, 0, sizeof(*id));
+	id->generation = 1;
+	blake2s(id->protocol.chaining_key, NOISE_HASH_LEN, construction, sizeof(construction) - 1,
+		NULL, 0);
+	memcpy(id->protocol.hash, id->protocol.chaining_key, NOISE_HASH_LEN);
+	mix_hash(&id->protocol, identifier, sizeof(identifier) - 1);
+}
+
+void
+noise_identity_set(struct noise_identity *id, const uint8_t private_key[NOISE_KEY_LEN])
+{
+	if (++id->generation == 0)
+		id->generation = 1; /* 0 says "never computed" in peers */
+	crypto_wipe(id->static_private, sizeof(id->static_private));
+	memset(id->static_public, 0, sizeof(id->static_public));
+	id->has_private = private_key != NULL;
+	if (private_key == NULL)
+		return;
+	memcpy(id->static_private, private_key, NOISE_KEY_LEN);
+	id->static_private[0] &= 248;
+	id->static_private[31] = (id->static_private[31] & 127) | 64;
+	x25519_base(id->static_public, id->static_private);
+	id->responder = id->protocol;
+	mix_hash(&id->responder, id->static_public, NOISE_KEY_LEN);
+}
+
+void
+noise_identity_fini(struct noise_identity *id)
+{
+	crypto_wipe(id, sizeof(*id));
+}
+
+void
+noise_peer_init(
+	struct noise_peer *peer, const uint8_t remote_static[NOISE_KEY_LEN], const uint8_t *psk)
+{
+	memset(peer, 0, sizeof(*peer));
+	memcpy(peer->remote_static, remote_static, NOISE_KEY_LEN);
+	noise_peer_set_psk(peer, psk);
+}
+
+void
+noise_peer_set_psk(struct noise_peer *peer, const uint8_t *psk)
+{
+	if (psk != NULL)
+		memcpy(peer->preshared_key, psk, NOISE_KEY_LEN);
+	else
+		crypto_wipe(peer->preshared_key, NOISE_KEY_LEN);
+}
+
+void
+noise_peer_clear_handshake(struct noise_peer *peer)
+{
+	crypto_wipe(&peer->handshake, sizeof(peer->handshake));
+}
+
+void
+noise_peer_fini(struct noise_peer *peer)
+{
+	crypto_wipe(peer, sizeof(*peer));
+}
+
+/* Keeps out who must never have a session; else static_static is ready for use. */
+static enum noise_verdict
+prepare_static_static(const struct noise_identity *id, struct noise_peer *peer)
+{
+	if (!id->has_private)
+		return NOISE_NO_IDENTITY;
+	if (crypto_equal(id->static_public, peer->remote_static, NOISE_KEY_LEN))
+		return NOISE_OWN_KEY;
+	if (peer->static_static_generation != id->generation) {
+		peer->static_static_usable =
+			x25519(peer->static_static, id->static_private, peer->remote_static);
+		peer->static_static_generation = id->generation;
+	}
+	return peer->static_static_usable ? NOISE_OK : NOISE_LOW_ORDER;
+}
+
+static void
+derive_keys(const struct noise_symmetric *s, uint8_t initiator_sends[NOISE_KEY_LEN],
+	uint8_t responder_sends[NOISE_KEY_LEN])
+{
+	blake2s_kdf(initiator_sends, responder_sends, NULL, s->chaining_key, "", 0);
+}
+
+/* ---- timestamps --------------------------------------------------------- */
+
+static void
+timestamp_store(uint8_t out[TAI64N_LEN], uint64_t seconds, uint32_t ns)
+{
+	uint64_t seconds_be = htobe64(seconds);
+	uint32_t ns_be = htobe32(ns);
+
+	memcpy(out, &seconds_be, sizeof(seconds_be));
+	memcpy(out + sizeof(seconds_be), &ns_be, sizeof(ns_be));
+}
+
+/*
+ * The clock may have been set back, or two initiations fall into one step of
+ * the whitened clock: the peer would refuse what is not greater, so go on
+ * from the last one sent.
+ */
+static void
+timestamp_next(uint8_t out[TAI64N_LEN], const uint8_t last[TAI64N_LEN], uint64_t wall_ns)
+{
+	uint64_t seconds;
+	uint32_t ns = wall_ns % NS_PER_SEC;
+
+	timestamp_store(out, TAI64_EPOCH + wall_ns / NS_PER_SEC, ns - ns % TIMESTAMP_STEP_NS);
+	if (memcmp(out, last, TAI64N_LEN) > 0)
+		return;
+	memcpy(&seconds, last, sizeof(seconds));
+	memcpy(&ns, last + sizeof(seconds), sizeof(ns));
+	seconds = be64toh(seconds);
+	ns = be32toh(ns) + TIMESTAMP_STEP_NS;
+	if (ns >= NS_PER_SEC) {
+		ns = 0;
+		seconds++;
+	}
+	timestamp_store(out, seconds, ns);
+}
+
+/* ---- initiation: e, es, s, ss, {t} --------------------------------------- */
+
+enum noise_verdict
+noise_create_initiation(const struct noise_identity *id, struct noise_peer *peer,
+	uint32_t local_index, uint64_t wall_ns, struct message_initiation *out)
+{
+	struct noise_handshake hs = {.pending = true, .local_index = local_index};
+	uint8_t dh[NOISE_KEY_LEN] = {0}, key[NOISE_KEY_LEN] = {0}, timestamp[TAI64N_LEN];
+	enum noise_verdict v = prepare_static_static(id, peer);
+
+	if (v != NOISE_OK)
+		return v;
+	memset(out, 0, sizeof(*out));
+	hs.generation = id->generation;
+	hs.symmetric = id->protocol;
+	mix_hash(&hs.symmetric, peer->remote_static, NOISE_KEY_LEN);
+
+	/* e */
+	crypto_random(hs.ephemeral_private, NOISE_KEY_LEN);
+	x25519_base(out->ephemeral, hs.ephemeral_private);
+	mix_ephemeral(&hs.symmetric, out->ephemeral);
+
+	/* es */
+	v = NOISE_LOW_ORDER;
+	if (!x25519(dh, hs.ephemeral_private, peer->remote_static))
+		goto out;
+	mix_key(&hs.symmetric, key, dh);
+
+	/* s */
+	seal_and_hash(&hs.symmetric, out->encrypted_static, id->static_public, NOISE_KEY_LEN, key);
+
+	/* ss */
+	mix_key(&hs.symmetric, key, peer->static_static);
+
+	/* {t} */
+	timestamp_next(timestamp, peer->last_sent, wall_ns);
+	seal_and_hash(&hs.symmetric, out->encrypted_timestamp, timestamp, TAI64N_LEN, key);
+
+	out->type_le = htole32(MESSAGE_INITIATION);
+	out->sender_index_le = htole32(local_index);
+	memcpy(peer->last_sent, timestamp, TAI64N_LEN);
+	peer->handshake = hs;
+	v = NOISE_OK;
+out:
+	crypto_wipe(&hs, sizeof(hs));
+	crypto_wipe(dh, sizeof(dh));
+	crypto_wipe(key, sizeof(key));
+	return v;
+}
+
+/*
+ * Everything of step one after its only multiplication, es: messages that
+ * wait together may have theirs computed together.
+ */
+static enum noise_verdict
+open_static(const struct noise_identity *id, const struct message_initiation *msg,
+	const uint8_t es[NOISE_KEY_LEN], struct noise_initiation *in)
+{
+	uint8_t key[NOISE_KEY_LEN];
+	enum noise_verdict v = NOISE_BAD_SEAL;
+
+	in->symmetric = id->responder;
+
+	/* e */
+	memcpy(in->remote_ephemeral, msg->ephemeral, NOISE_KEY_LEN);
+	mix_ephemeral(&in->symmetric, msg->ephemeral);
+
+	/* es */
+	mix_key(&in->symmetric, key, es);
+
+	/* s */
+	if (!open_and_hash(
+		    &in->symmetric, in->remote_static, msg->encrypted_static, NOISE_KEY_LEN, key))
+		goto out;
+	v = NOISE_OWN_KEY;
+	if (crypto_equal(in->remote_static, id->static_public, NOISE_KEY_LEN))
+		goto out;
+	in->remote_index = le32toh(msg->sender_index_le);
+	v = NOISE_OK;
+out:
+	crypto_wipe(key, sizeof(key));
+	return v;
+}
+
+enum noise_verdict
+noise_consume_initiation(const struct noise_identity *id, const struct message_initiation *msg,
+	struct noise_initiation *in)
+{
+	uint8_t es[NOISE_KEY_LEN] = {0};
+	enum noise_verdict v = NOISE_NO_IDENTITY;
+
+	if (id->has_private) {
+		v = NOISE_LOW_ORDER;
+		if (x25519(es, id->static_private, msg->ephemeral))
+			v = open_static(id, msg, es, in);
+	}
+	if (v != NOISE_OK)
+		crypto_wipe(in, sizeof(*in));
+	crypto_wipe(es, sizeof(es));
+	return v;
+}
+
+enum noise_verdict
+noise_accept_initiation(const struct noise_identity *id, struct noise_peer *peer,
+	const struct message_initiation *msg, struct noise_initiation *in, uint64_t now_ns)
+{
+	uint8_t key[NOISE_KEY_LEN] = {0}, timestamp[TAI64N_LEN];
+	enum noise_verdict v = NOISE_WRONG_PEER;
+
+	if (!crypto_equal(in->remote_static, peer->remote_static, NOISE_KEY_LEN))
+		goto out;
+
+	/* ss */
+	v = prepare_static_static(id, peer);
+	if (v != NOISE_OK)
+		goto out;
+	mix_key(&in->symmetric, key, peer->static_static);
+
+	/* {t} */
+	v = NOISE_BAD_SEAL;
+	if (!open_and_hash(&in->symmetric, timestamp, msg->encrypted_timestamp, TAI64N_LEN, key))
+		goto out;
+	v = NOISE_REPLAYED;
+	if (memcmp(timestamp, peer->last_received, TAI64N_LEN) <= 0)
+		goto out;
+	v = NOISE_TOO_SOON;
+	if (peer->last_initiation_ns != 0 &&
+		now_ns < peer->last_initiation_ns + INITIATION_INTERVAL_MIN_NS)
+		goto out;
+
+	memcpy(peer->last_received, timestamp, TAI64N_LEN);
+	peer->last_initiation_ns = now_ns;
+	v = NOISE_OK;
+out:
+	if (v != NOISE_OK)
+		crypto_wipe(in, sizeof(*in));
+	crypto_wipe(key, sizeof(key));
+	return v;
+}
+
+/* ---- response: e, ee, se, psk, {} ---------------------------------------- */
+
+enum noise_verdict
+noise_create_response(struct noise_peer *peer, struct noise_initiation *in, uint32_t local_index,
+	struct message_response *out, struct noise_keys *keys)
+{
+	struct noise_symmetric *s = &in->symmetric;
+	uint8_t ephemeral_private[NOISE_KEY_LEN];
+	uint8_t dh[NOISE_KEY_LEN] = {0}, key[NOISE_KEY_LEN] = {0};
+	enum noise_verdict v = NOISE_LOW_ORDER;
+
+	memset(out, 0, sizeof(*out));
+
+	/* e */
+	crypto_random(ephemeral_private, NOISE_KEY_LEN);
+	x25519_base(out->ephemeral, ephemeral_private);
+	mix_ephemeral(s, out->ephemeral);
+
+	/* ee */
+	if (!x25519(dh, ephemeral_private, in->remote_ephemeral))
+		goto out;
+	mix_key(s, NULL, dh);
+
+	/* se */
+	if (!x25519(dh, ephemeral_private, in->remote_static))
+		goto out;
+	mix_key(s, NULL, dh);
+
+	/* psk */
+	mix_psk(s, key, peer->preshared_key);
+
+	/* {} */
+	seal_and_hash(s, out->encrypted_nothing, (const uint8_t *)"", 0, key);
+
+	out->type_le = htole32(MESSAGE_RESPONSE);
+	out->sender_index_le = htole32(local_index);
+	out->receiver_index_le = htole32(in->remote_index);
+	derive_keys(s, keys->receive, keys->send);
+	v = NOISE_OK;
+out:
+	crypto_wipe(in, sizeof(*in));
+	crypto_wipe(ephemeral_private, sizeof(ephemeral_private));
+	crypto_wipe(dh, sizeof(dh));
+	crypto_wipe(key, sizeof(key));
+	return v;
+}
+
+enum noise_verdict
+noise_consume_response(const struct noise_identity *id, struct noise_peer *peer,
+	const struct message_response *msg, struct noise_keys *keys, uint32_t *remote_index)
+{
+	const struct noise_handshake *hs = &peer->handshake;
+	struct noise_symmetric s = hs->symmetric;
+	uint8_t dh[NOISE_KEY_LEN] = {0}, key[NOISE_KEY_LEN] = {0};
+	uint8_t nothing[NOISE_TAG_LEN]; /* receives no byte */
+	enum noise_verdict v = NOISE_NOT_REQUESTED;
+
+	if (!id->has_private || !hs->pending || hs->generation != id->generation ||
+		hs->local_index != le32toh(msg->receiver_index_le))
+		goto out;
+
+	/* e */
+	mix_ephemeral(&s, msg->ephemeral);
+
+	/* ee */
+	v = NOISE_LOW_ORDER;
+	if (!x25519(dh, hs->ephemeral_private, msg->ephemeral))
+		goto out;
+	mix_key(&s, NULL, dh);
+
+	/* se */
+	if (!x25519(dh, id->static_private, msg->ephemeral))
+		goto out;
+	mix_key(&s, NULL, dh);
+
+	/* psk */
+	mix_psk(&s, key, peer->preshared_key);
+
+	/* {} */
+	v = NOISE_BAD_SEAL;
+	if (!open_and_hash(&s, nothing, msg->encrypted_nothing, 0, key))
+		goto out;
+
+	derive_keys(&s, keys->send, keys->receive);
+	*remote_index = le32toh(msg->sender_index_le);
+	noise_peer_clear_handshake(peer);
+	v = NOISE_OK;
+out:
+	crypto_wipe(&s, sizeof(s));
+	crypto_wipe(dh, sizeof(dh));
+	crypto_wipe(key, sizeof(key));
+	return v;
+}

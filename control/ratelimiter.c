@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A token bucket is kept as one time stamp, the moment at which it will be
+ * full again (the "theoretical arrival time" of the generic cell rate
+ * algorithm, ITU-T I.371). A source whose moment has passed is the same as
+ * one never seen, so its place may be taken without loss: garbage collection
+ * is looking for such a place, and no source outlives its last message by
+ * more than 250 ms.
+ *
+ * The table is set-associative: a source may only stand in one set of 8, chosen
+ * by a keyed hash. So each call looks at two cache lines whatever an attacker
+ * sends, memory is what was allocated at first, and nobody can aim at a set.
+ *
+ * rte_meter does not fit: its buckets count bytes in TSC cycles over three
+ * colours and take 40 bytes and more each, the table of sources and its
+ * garbage would be still ours to write, and this module is free of DPDK.
+ */
+#include "control/ratelimiter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto_accel/crypto_accel.h"
+#include "dataplane/messages.h"
+
+#define WAYS 8
+#define TOKEN_NS (NS_PER_SEC / RATELIMITER_PER_SECOND)
+
+struct source {
+	uint64_t net; /* see source_net() */
+	uint64_t full_ns; /* when all tokens are back; 0 in a place never used */
+};
+
+struct ratelimiter {
+	uint8_t hash_key[16];
+	uint32_t set_mask;
+	struct source *sources; /* WAYS a set */
+};
+
+struct ratelimiter *
+ratelimiter_create(unsigned sources)
+{
+	struct ratelimiter *r = malloc(sizeof(*r));
+	size_t n = 64;
+
+	if (r == NULL)
+		return NULL;
+	while (n < sources)
+		n *= 2;
+	r->sources = aligned_alloc(64, n * sizeof(*r->sources));
+	if (r->sources == NULL) {
+		free(r);
+		return NULL;
+	}
+	memset(r->sources, 0, n * sizeof(*r->sources));
+	r->set_mask = n / WAYS - 1;
+	crypto_random(r->hash_key, sizeof(r->hash_key));
+	return r;
+}
+
+void
+ratelimiter_destroy(struct ratelimiter *r)
+{
+	if (r == NULL)
+		return;
+	free(r->sources);
+	free(r);
+}
+
+/* IPv4 goes where IPv6 has ff00::/8, which is multicast and no source. */
+static uint64_t
+source_net(const struct ip_addr *source)
+{
+	unsigned len = source->family == IP_V4 ? 4 : 8;
+	uint64_t net = 0;
+
+	for (unsigned i = 0; i < len; i++)
+		net = net << 8 | source->bytes[i];
+	return source->family == IP_V4 ? 0xffffffff00000000ULL | net : net;
+}
+
+bool
+ratelimiter_allow(struct ratelimiter *r, const struct ip_addr *source, uint64_t now_ns)
+{
+	uint64_t net = source_net(source);
+	struct source *set, *found = NULL;
+	uint32_t hash;
+
+	blake2s((uint8_t *)&hash, sizeof(hash), &net, sizeof(net), r->hash_key,
+		sizeof(r->hash_key));
+	set = &r->sources[(size_t)(hash & r->set_mask) * WAYS];
+	for (unsigned i = 0; i < WAYS; i++) {
+		if (set[i].full_ns > now_ns) {
+			if (set[i].net != net)
+				continue;
+			found = &set[i];
+			break;
+		}
+		found = &set[i]; /* free; but the source may yet have a place of its own */
+	}
+	if (found == NULL)
+		return false;
+	if (found->full_ns <= now_ns) {
+		found->net = net;
+		found->full_ns = now_ns;
+	}
+	if (found->full_ns - now_ns > (RATELIMITER_BURST - 1) * TOKEN_NS)
+		return false;
+	found->full_ns += TOKEN_NS;
+	return true;
+}
+
+bool
+under_load_update(struct under_load *u, unsigned queued, unsigned capacity, uint64_t now_ns)
+{
+	unsigned threshold = (capacity + 7) / 8; /* rounded up: an empty queue is no load */
+
+	if (queued >= threshold)
+		u->until_ns = now_ns + UNDER_LOAD_STICKY_NS;
+	return now_ns < u->until_ns;
+}
