@@ -184,6 +184,9 @@ detach(uint16_t dpdk_id)
 
 	if (rte_eth_dev_info_get(dpdk_id, &info) == 0)
 		dev = info.device;
+	/* AF_PACKET would leave the kernel's interface as we set it. */
+	rte_eth_promiscuous_disable(dpdk_id);
+	rte_eth_allmulticast_disable(dpdk_id);
 	rte_eth_dev_stop(dpdk_id);
 	rte_eth_dev_close(dpdk_id);
 	if (dev != NULL && strcmp(rte_bus_name(rte_dev_bus(dev)), "vdev") == 0)
