@@ -98,7 +98,7 @@ ipsecmb_open(void *scratch, struct aead_op *ops, unsigned n)
 		uint8_t tag[AEAD_TAG_LEN];
 
 		run_job(scratch, op, IMB_DIR_DECRYPT, tag);
-		if (crypto_equal(tag, op->data + op->length, sizeof(tag))) {
+		if (tag_equal(tag, op->data + op->length)) {
 			op->result = AEAD_OK;
 			opened++;
 		} else {

@@ -271,7 +271,7 @@ ref_open(void *scratch, struct aead_op *ops, unsigned n)
 		nonce_from_counter(nonce, op->counter);
 		chachapoly_ref_tag(tag, op->key, nonce, NULL, 0, op->data, op->length);
 		op->result = AEAD_BAD_TAG;
-		if (crypto_equal(tag, op->data + op->length, sizeof(tag))) {
+		if (tag_equal(tag, op->data + op->length)) {
 			chachapoly_ref_xor(op->data, op->length, op->key, nonce);
 			op->result = AEAD_OK;
 			opened++;

@@ -73,6 +73,14 @@ void aead_ctx_destroy(struct aead_ctx *ctx);
 void aead_seal_burst(struct aead_ctx *ctx, struct aead_op *ops, unsigned n);
 unsigned aead_open_burst(struct aead_ctx *ctx, struct aead_op *ops, unsigned n);
 
+/*
+ * For benchmarks and support: the implementations of this build by number,
+ * slowest first, NULL past the last; and a context of exactly the named one,
+ * NULL when the name is unknown, this CPU cannot run it, or memory is out.
+ */
+const char *aead_impl_name(unsigned i);
+struct aead_ctx *aead_ctx_create_named(const char *name);
+
 /* ---- handshakes (control lcore; every function is thread-safe) ---------- */
 
 /*

@@ -101,6 +101,26 @@ aead_ctx_create(void)
 	return aead_ctx_create_for(chosen);
 }
 
+const char *
+aead_impl_name(unsigned i)
+{
+	for (unsigned at = 0; aead_impls[at] != NULL; at++) {
+		if (at == i)
+			return aead_impls[at]->name;
+	}
+	return NULL;
+}
+
+struct aead_ctx *
+aead_ctx_create_named(const char *name)
+{
+	for (const struct aead_impl *const *impl = aead_impls; *impl != NULL; impl++) {
+		if (strcmp((*impl)->name, name) == 0 && (*impl)->usable())
+			return aead_ctx_create_for(*impl);
+	}
+	return NULL;
+}
+
 void
 aead_ctx_destroy(struct aead_ctx *ctx)
 {
