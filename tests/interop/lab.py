@@ -16,6 +16,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -438,9 +439,12 @@ class Gateway:
 
 
 def memory_config(control_dir, interfaces, ports, workers=1, memory_mb=512):
-    """A wgdp.yaml for namespaces: without hugepages, napping when idle."""
+    """A wgdp.yaml for namespaces: without hugepages, napping when idle (so that threads may
+    share a CPU: a machine of one or two is enough)."""
+    cpus = os.cpu_count()
     return {
-        "dataplane": {"control_lcore": 0, "worker_lcores": list(range(1, workers + 1)),
+        "dataplane": {"control_lcore": 0,
+                      "worker_lcores": [i % cpus for i in range(1, workers + 1)],
                       "hugepages": False, "memory_mb": memory_mb, "max_peers": 1000,
                       "idle": "adaptive"},
         "ports": ports,
@@ -571,3 +575,82 @@ def _udp_payload(kind, data, port):
         return None
     src, dst, length = struct.unpack_from("!HHH", data, off)
     return data[off + 8:off + length] if port in (src, dst) else None
+
+
+class UdpStream:
+    """Numbered datagrams from one namespace to another at a steady rate; says exactly what got
+    there. Use as a context manager; the counts are final after it."""
+
+    def __init__(self, src, src_addr, dst, dst_addr, rate=400, size=1200):
+        family = socket.AF_INET6 if ":" in dst_addr else socket.AF_INET
+        self.rx = dst.socket(family, socket.SOCK_DGRAM)
+        self.rx.bind((dst_addr, 0))
+        self.rx.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.rx.settimeout(0.2)
+        self.tx = src.socket(family, socket.SOCK_DGRAM)
+        self.tx.bind((src_addr, 0))
+        self.tx.connect(self.rx.getsockname()[:2])
+        self.rate, self.size = rate, size
+        self.sent, self.received, self.reordered = 0, set(), 0
+        self._done = threading.Event()
+        self._threads = [threading.Thread(target=t, daemon=True) for t in (self._send, self._recv)]
+
+    def _send(self):
+        next_at = time.monotonic()
+        while not self._done.is_set():
+            self.tx.send(struct.pack("!Q", self.sent).ljust(self.size, b"."))
+            self.sent += 1
+            next_at += 1 / self.rate
+            time.sleep(max(0, next_at - time.monotonic()))
+
+    def _recv(self):
+        last, quiet_since = -1, None
+        while True:
+            try:
+                number = struct.unpack_from("!Q", self.rx.recv(65536))[0]
+            except TimeoutError:
+                # After the end, a second of silence means that nothing is on its way.
+                if self._done.is_set():
+                    quiet_since = quiet_since or time.monotonic()
+                    if time.monotonic() - quiet_since > 1:
+                        return
+                continue
+            self.received.add(number)
+            self.reordered += number < last
+            last = max(last, number)
+
+    def __enter__(self):
+        for t in self._threads:
+            t.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._done.set()
+        for t in self._threads:
+            t.join()
+        self.rx.close()
+        self.tx.close()
+
+    @property
+    def lost(self):
+        return self.sent - len(self.received)
+
+
+class PingStream:
+    """ping at an interval in the background; the counts are final after the context."""
+
+    def __init__(self, lab, ns, dest, interval=0.1):
+        self.lab, self.ns, self.dest, self.interval = lab, ns, dest, interval
+
+    def __enter__(self):
+        self.process = self.lab.popen(self.ns, ["ping", "-n", "-O", "-i", self.interval,
+                                                self.dest])
+        return self
+
+    def __exit__(self, *exc):
+        self.process.child.send_signal(signal.SIGINT)
+        self.process.wait(10)
+        self.sent, self.received = (int(n) for n in re.search(
+            r"(\d+) packets transmitted, (\d+) received", self.process.log.read_text()).groups())
+        # ping does not wait for the answer to its last request when it is interrupted.
+        self.lost = max(0, self.sent - self.received - 1)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs the suites behind scripts/test, those that mostly wait beside those that compute."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[1]
+OUT = REPO / "build" / "test-results"
+START = time.monotonic()
+
+
+def say(text):
+    print(f"[{time.monotonic() - START:4.0f} s] {text}", flush=True)
+
+
+def sh(*argv, **kw):
+    return subprocess.run([str(a) for a in argv], cwd=REPO, **kw).returncode
+
+
+class Tally:
+    """What passed and failed, and the names of the latter."""
+
+    def __init__(self):
+        self.passed, self.failed = 0, []
+
+    def add(self, name, ok):
+        if ok:
+            self.passed += 1
+        else:
+            self.failed.append(name)
+
+    def meson(self, build):
+        """Run a build's tests; meson leaves a line of JSON for each."""
+        log = REPO / build / "meson-logs" / "testlog.json"
+        log.unlink(missing_ok=True)
+        status = sh("meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs",
+                    env={**os.environ, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1",
+                         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
+        rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        for row in rows:
+            self.add(f"{build}: {row['name']}", row["result"] in ("OK", "EXPECTEDFAIL"))
+        if not rows or (status != 0 and all(r["result"] == "OK" for r in rows)):
+            self.add(f"{build}: meson test", False)
+
+    def junit(self, name, status):
+        """A pytest run's results; a run that ended without any counts as one failure."""
+        file = OUT / f"{name}.xml"
+        cases = list(ET.parse(file).iter("testcase")) if file.exists() else []
+        bad = 0
+        for case in cases:
+            # A skip is no pass: what was not tried is not known to work.
+            ok = not any(case.find(tag) is not None for tag in ("failure", "error", "skipped"))
+            bad += not ok
+            self.add(f"interop: {case.get('classname')}.{case.get('name')}", ok)
+        if not cases or (status != 0 and not bad):
+            self.add(f"interop: {name} ended with {status}", False)
+
+
+def build(directory, *options):
+    if not (REPO / directory / "build.ninja").exists():
+        if sh("meson", "setup", directory, *options, stdout=subprocess.DEVNULL) != 0:
+            return False
+    return sh("ninja", "--quiet", "-C", directory) == 0
+
+
+def pytest(name, *words):
+    """Started, not waited for; its output goes to a file."""
+    log = open(OUT / f"{name}.log", "wb")
+    (OUT / f"{name}.xml").unlink(missing_ok=True)
+    argv = ["/usr/bin/python3", "-m", "pytest", "-q", f"--junitxml={OUT / name}.xml", *words]
+    return subprocess.Popen(argv, cwd=REPO / "tests" / "interop", stdout=log,
+                            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+
+def finish(tally, name, run):
+    status = run.wait()
+    print((OUT / f"{name}.log").read_text(errors="replace"), end="", flush=True)
+    tally.junit(name, status)
+
+
+def main():
+    long = "--long" in sys.argv
+    tally = Tally()
+    say("release build")
+    if not build("build"):
+        print("0 passed, 1 failed")
+        return 1
+    OUT.mkdir(exist_ok=True)
+    say("unit tests")
+    tally.meson("build")
+
+    waits = pytest("waits", "-m", "waits")  # minutes of the protocol's timers, little CPU
+    say("interop tests")
+    fast = pytest("interop", "-m", "not waits" if long else "not waits and not long")
+    finish(tally, "interop", fast)
+    say("unit tests under ASan and UBSan")
+    if build("build-asan", "-Db_sanitize=address,undefined", "-Db_lundef=false",
+             "-Dbuildtype=debugoptimized"):
+        tally.meson("build-asan")
+    else:
+        tally.add("build-asan: build", False)
+    say("what waits for the protocol's timers")
+    finish(tally, "waits", waits)
+
+    for name in tally.failed:
+        print(f"FAILED {name}")
+    say("done")
+    print(f"{tally.passed} passed, {len(tally.failed)} failed")
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

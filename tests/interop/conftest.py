@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fixtures of the interop tests. A lab's names carry the pid, so parallel runs do not meet."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from lab import UAPI_DIR, Gateway, Lab, LabError, preflight, remove_sockets, sweep  # noqa: E402
+from world import World  # noqa: E402
+
+PROGRAMS = ("ip", "ss", "ethtool", "ping", "iperf3", "curl", "wg", "wireguard-go")
+_labs = 0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine():
+    """One line and a failure when something is missing: a test that is silently skipped would
+    be taken for one that passed."""
+    lacks = preflight(PROGRAMS)
+    try:
+        Gateway.program()
+        Gateway.program("wgdp-ctl")
+    except LabError as e:
+        lacks.append(str(e))
+    if lacks:
+        pytest.exit(f"interop: {lacks[0]}", returncode=1)
+
+    def owner_gone(match):
+        return not Path(f"/proc/{match[1]}").exists()
+    for name in sweep(r"wgt(\d+)x\d+-.*", owner_gone):
+        remove_sockets(name.split("-")[0])
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Namespaces for one module."""
+    global _labs
+    _labs += 1
+    made = Lab(f"wgt{os.getpid()}x{_labs}-", tmp_path_factory.mktemp("lab"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def bare(lab):
+    """The topology of world.py with nothing running in it."""
+    made = World(lab, lab.name("g0"), (lab.name("c1"), lab.name("c2")))
+    yield made
+    if made.gateway and made.gateway.alive():
+        leave(made.gateway)
+
+
+@pytest.fixture(scope="module")
+def world(bare):
+    """... with wgdp and both clients, each with a session."""
+    bare.make_wgdp()
+    bare.gateway.start()
+    bare.start_clients()
+    return bare
+
+
+def leave(gateway):
+    """Every module's last check: an orderly end leaves nothing behind."""
+    names = [i["name"] for i in gateway.config["interfaces"]]
+    status = gateway.stop()
+    assert status == 0, f"SIGTERM ended wgdp with {status}: {gateway.process.tail()}"
+    left = [p for p in [gateway.socket, *(UAPI_DIR / f"{n}.sock" for n in names)] if p.exists()]
+    assert not left, f"sockets left behind: {left}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure shows what the gateway of its module said last."""
+    outcome = yield
+    report = outcome.get_result()
+    made = item.funcargs.get("world") or item.funcargs.get("bare")
+    if report.failed and made is not None and made.gateway and made.gateway.log.exists():
+        report.sections.append(("wgdp's log", made.gateway.log.read_text(errors="replace")[-4000:]))

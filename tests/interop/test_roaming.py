@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A client that moves is answered at its next packet, and the endpoint follows.
+
+    c1 (another port, address, family, network) ====== gw ------ lan
+"""
+
+from lab import wait_until
+from world import LAN_HOST4, PORT
+
+
+def shown_endpoint(world):
+    return world.gateway.show(world.wg, "c1")["endpoint"]
+
+
+def test_new_port(world):
+    for port in (40001, 40002):
+        world.clients["c1"].set("listen-port", port)
+        world.expect_ping(world.c1, LAN_HOST4)
+        assert shown_endpoint(world) == f"192.0.2.2:{port}"
+
+
+def test_new_address(world):
+    world.c1.ip("addr add 192.0.2.99/24 dev eth0")
+    world.c1.ip("addr del 192.0.2.2/24 dev eth0")
+    # Deleting the primary address takes the secondary one along.
+    world.c1.ip("addr replace 192.0.2.99/24 dev eth0")
+    try:
+        world.expect_ping(world.c1, LAN_HOST4, wait=6)
+        assert shown_endpoint(world).startswith("192.0.2.99:")
+        world.expect_ping(world.lan, "10.8.0.2")
+    finally:
+        world.c1.ip("addr del 192.0.2.99/24 dev eth0")
+        world.c1.ip("addr add 192.0.2.2/24 dev eth0")
+    world.expect_ping(world.c1, LAN_HOST4, wait=6)
+    assert shown_endpoint(world).startswith("192.0.2.2:")
+
+
+def test_new_family(world):
+    c1 = world.clients["c1"]
+    c1.peer(world.public_key, endpoint=world.endpoint("c1", 6))
+    world.expect_ping(world.c1, LAN_HOST4)
+    assert shown_endpoint(world).startswith("[2001:db8:1::2]:")
+    c1.peer(world.public_key, endpoint=world.endpoint("c1", 4))
+    world.expect_ping(world.c1, LAN_HOST4)
+    assert shown_endpoint(world).startswith("192.0.2.2:")
+
+
+def test_answers_leave_from_the_address_that_was_used(world):
+    """The gateway has several addresses; a client hears from the one that it talks to."""
+    c1 = world.clients["c1"]
+    other = f"198.51.100.1:{PORT}"
+    world.c1.ip("route add 198.51.100.0/24 via 192.0.2.1")
+    c1.peer(world.public_key, endpoint=other)
+    world.expect_ping(world.c1, LAN_HOST4, 3)
+    assert c1.dump()[1][world.public_key]["endpoint"] == other
+    c1.peer(world.public_key, endpoint=world.endpoint("c1", 4))
+    world.expect_ping(world.c1, LAN_HOST4)
+
+
+def test_log_says_so(world):
+    wait_until(lambda: "roam" in world.gateway.log.read_text() or
+               "endpoint" in world.gateway.log.read_text(), 5, "a log line on roaming")
