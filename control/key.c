@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto_accel/crypto_accel.h"
+
 #define KEY_CHARS 43     /* base64 characters that carry 32 bytes */
 #define KEY_FILE_MAX 128 /* bytes; a key, and room for white space behind it */
 
@@ -34,7 +36,7 @@ key_parse(uint8_t out[KEY_LEN], const char *s)
 			got == KEY_LEN)
 			return true;
 	}
-	sodium_memzero(out, KEY_LEN);
+	crypto_wipe(out, KEY_LEN);
 	return false;
 }
 
@@ -116,7 +118,7 @@ key_read_file(const char *path, uint8_t out[KEY_LEN], bool *exposed, char *err, 
 	else if (exposed != NULL)
 		*exposed = (st.st_mode & S_IROTH) != 0;
 done:
-	sodium_memzero(text, sizeof(text));
+	crypto_wipe(text, sizeof(text));
 	if (fd >= 0)
 		close(fd);
 	return ret;

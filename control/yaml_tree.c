@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <yaml.h>
+
+#include "crypto_accel/crypto_accel.h"
 
 #define CHUNK_SIZE 16384
 #define DEPTH_MAX 6 /* the deepest file known needs 4 */
@@ -61,7 +62,7 @@ tree_reset(struct ytree *t)
 
 	for (c = t->chunks; c != NULL; c = next) {
 		next = c->next;
-		sodium_memzero(c->data, c->used);
+		crypto_wipe(c->data, c->used);
 		if (keep == NULL && c->size == CHUNK_SIZE)
 			keep = c;
 		else
@@ -186,14 +187,14 @@ ytree_close(struct ytree *t)
 	/* libyaml's copies; those that it reallocated away are beyond reach. */
 	p = &t->parser;
 	if (p->raw_buffer.start != NULL)
-		sodium_memzero(p->raw_buffer.start, p->raw_buffer.end - p->raw_buffer.start);
+		crypto_wipe(p->raw_buffer.start, p->raw_buffer.end - p->raw_buffer.start);
 	if (p->buffer.start != NULL)
-		sodium_memzero(p->buffer.start, p->buffer.end - p->buffer.start);
+		crypto_wipe(p->buffer.start, p->buffer.end - p->buffer.start);
 	yaml_parser_delete(p);
 	tree_reset(t);
 	free(t->chunks);
 	if (t->text != NULL)
-		sodium_memzero(t->text, t->size);
+		crypto_wipe(t->text, t->size);
 	free(t->text);
 	free(t->path);
 	free(t);
@@ -211,7 +212,7 @@ static void
 event_done(yaml_event_t *e)
 {
 	if (e->type == YAML_SCALAR_EVENT)
-		sodium_memzero(e->data.scalar.value, e->data.scalar.length);
+		crypto_wipe(e->data.scalar.value, e->data.scalar.length);
 	yaml_event_delete(e);
 }
 
@@ -223,6 +224,21 @@ offset_line(const struct ytree *t, size_t offset)
 	for (size_t i = 0; i < offset && i < t->size; i++)
 		line += t->text[i] == '\n';
 	return line;
+}
+
+/* Does a value on this line begin with a colon, such as ::/0 ? libyaml's own words do not say. */
+static bool
+has_bare_colon(const struct ytree *t, unsigned line)
+{
+	unsigned at = 1;
+
+	for (size_t i = 0; i + 1 < t->size && at <= line; i++) {
+		if (t->text[i] == '\n')
+			at++;
+		else if (at == line && strchr(" ,[", t->text[i]) != NULL && t->text[i + 1] == ':')
+			return true;
+	}
+	return false;
 }
 
 static int
@@ -237,6 +253,8 @@ parser_error(struct ytree *t)
 	if (p->error == YAML_READER_ERROR)
 		return yerror(t->err, t->err_size, t->path, offset_line(t, p->problem_offset),
 			"syntax", "expected text in UTF-8: %s", problem);
+	if (has_bare_colon(t, p->problem_mark.line + 1))
+		problem = "found a value that begins with ':' and needs quotes";
 	return yerror(t->err, t->err_size, t->path, p->problem_mark.line + 1, "syntax",
 		"expected YAML: %s%s%s", p->context != NULL ? p->context : "",
 		p->context != NULL ? ", " : "", problem);
