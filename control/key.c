@@ -20,24 +20,35 @@ _Static_assert(KEY_URL_STRLEN ==
 		       sodium_base64_ENCODED_LEN(KEY_LEN, sodium_base64_VARIANT_URLSAFE_NO_PADDING),
 	"as libsodium counts it");
 
+static bool
+parse_variant(uint8_t out[KEY_LEN], const char *s, size_t len, int variant)
+{
+	size_t got;
+
+	if (sodium_base642bin(out, KEY_LEN, s, len, NULL, &got, NULL, variant) == 0 &&
+		got == KEY_LEN)
+		return true;
+	crypto_wipe(out, KEY_LEN);
+	return false;
+}
+
 bool
 key_parse(uint8_t out[KEY_LEN], const char *s)
 {
-	size_t len = strnlen(s, KEY_CHARS + 2), got;
-	bool padded = len == KEY_CHARS + 1;
-	const int variants[] = {
-		padded ? sodium_base64_VARIANT_ORIGINAL : sodium_base64_VARIANT_ORIGINAL_NO_PADDING,
-		padded ? sodium_base64_VARIANT_URLSAFE : sodium_base64_VARIANT_URLSAFE_NO_PADDING,
-	};
+	return parse_variant(out, s, strnlen(s, KEY_STRLEN), sodium_base64_VARIANT_ORIGINAL);
+}
 
-	/* Which alphabet it is written in is no secret; the characters are. */
-	for (int i = 0; i < 2 && (padded || len == KEY_CHARS); i++) {
-		if (sodium_base642bin(out, KEY_LEN, s, len, NULL, &got, NULL, variants[i]) == 0 &&
-			got == KEY_LEN)
-			return true;
-	}
-	crypto_wipe(out, KEY_LEN);
-	return false;
+bool
+key_parse_any(uint8_t out[KEY_LEN], const char *s)
+{
+	size_t len = strnlen(s, KEY_STRLEN);
+
+	/* The length tells whether it is padded; which alphabet it is in is no secret. */
+	if (len == KEY_CHARS)
+		return parse_variant(out, s, len, sodium_base64_VARIANT_ORIGINAL_NO_PADDING) ||
+		       parse_variant(out, s, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	return parse_variant(out, s, len, sodium_base64_VARIANT_ORIGINAL) ||
+	       parse_variant(out, s, len, sodium_base64_VARIANT_URLSAFE);
 }
 
 char *

@@ -12,10 +12,13 @@
 #define KEY_URL_STRLEN 44 /* URL-safe base64, without padding; with terminator */
 
 /*
- * 32 bytes in standard or URL-safe base64, padded or not, canonical, and
- * nothing around it. Returns false, with out zeroed, on anything else.
+ * 32 bytes in standard base64, padded, canonical, and nothing around it: how wg
+ * writes keys, and how files and requests hold them. Returns false, with out
+ * zeroed, on anything else.
  */
 bool key_parse(uint8_t out[KEY_LEN], const char *s);
+/* The same in standard or URL-safe base64, padded or not: keys that identify, in URLs. */
+bool key_parse_any(uint8_t out[KEY_LEN], const char *s);
 
 /* Each writes a terminated string and returns buf. */
 char *key_format(char buf[KEY_STRLEN], const uint8_t key[KEY_LEN]);

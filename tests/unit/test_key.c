@@ -43,16 +43,21 @@ test_all_spellings_round_trip(void **state)
 		strcpy(url, want);
 		to_url(url);
 		assert_string_equal(key_format(buf, key), want);
+		assert_true(key_parse_any(got, want));
+		assert_memory_equal(got, key, KEY_LEN);
+		memset(got, 0, KEY_LEN);
 		assert_true(key_parse(got, want));
 		assert_memory_equal(got, key, KEY_LEN);
-		assert_true(key_parse(got, url));
+		assert_int_equal(key_parse(got, url), strcmp(url, want) == 0);
+		assert_true(key_parse_any(got, url));
 		assert_memory_equal(got, key, KEY_LEN);
 		want[KEY_STRLEN - 2] = '\0';
+		assert_false(key_parse(got, want));
 		url[KEY_STRLEN - 2] = '\0';
 		assert_string_equal(key_format_url(buf, key), url);
-		assert_true(key_parse(got, want));
+		assert_true(key_parse_any(got, want));
 		assert_memory_equal(got, key, KEY_LEN);
-		assert_true(key_parse(got, url));
+		assert_true(key_parse_any(got, url));
 		assert_memory_equal(got, key, KEY_LEN);
 		assert_true(key_shaped(want));
 		assert_true(key_shaped(url));
@@ -86,6 +91,9 @@ test_refused_and_zeroed(void **state)
 
 		memset(out, 0xaa, sizeof(out));
 		assert_false(key_parse(out, bad[i]));
+		assert_memory_equal(out, zero, KEY_LEN);
+		memset(out, 0xaa, sizeof(out));
+		assert_false(key_parse_any(out, bad[i]));
 		assert_memory_equal(out, zero, KEY_LEN);
 	}
 }
