@@ -22,6 +22,7 @@
 struct neigh {
 	struct ip_addr addr; /* written by control before it becomes visible */
 	uint8_t port; /* struct port.id */
+	uint32_t index; /* constant, below the table's capacity: control's own state beside it */
 	_Atomic uint64_t hw; /* control writes, workers read */
 	_Atomic uint64_t
 		used_ns; /* workers write at most once a second; control reads for ageing */
