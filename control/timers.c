@@ -48,14 +48,19 @@ initiation_due(const struct timers *t)
 	return max_ns(t->retry_ns, t->handshake_tx_ns + REKEY_TIMEOUT_NS);
 }
 
+/*
+ * A word that a worker set just while control counted a handshake message is
+ * stale, but it stays: take it for as old as that message, so that it neither
+ * fires early nor hides what comes later.
+ */
 static uint64_t
 unanswered_due(const struct timers *t)
 {
 	uint64_t since = t->seen.tx_data_since_ns;
 
-	if (since == 0 || since <= t->unanswered_done_ns || since <= t->handshake_rx_ns)
+	if (since == 0 || since <= t->unanswered_done_ns)
 		return TIMERS_NEVER;
-	return since + UNANSWERED_NS + t->unanswered_jitter_ns;
+	return max_ns(since, t->handshake_rx_ns) + UNANSWERED_NS + t->unanswered_jitter_ns;
 }
 
 /* Since when data waits for any sign of life from us; 0: it does not. */
@@ -64,8 +69,8 @@ keepalive_since(const struct timers *t)
 {
 	uint64_t since = t->seen.rx_data_since_ns, another = t->keepalive_another_ns;
 
-	if (since <= t->keepalive_tx_ns || since <= t->handshake_tx_ns)
-		since = 0;
+	if (since != 0)
+		since = max_ns(since, max_ns(t->keepalive_tx_ns, t->handshake_tx_ns));
 	if (another != 0 &&
 		(t->seen.last_tx_ns > another + OWN_KEEPALIVE_NS || t->handshake_tx_ns > another))
 		another = 0;
@@ -79,7 +84,12 @@ keepalive_due(const struct timers *t)
 {
 	uint64_t since = keepalive_since(t);
 
-	return since == 0 ? TIMERS_NEVER : since + KEEPALIVE_TIMEOUT_NS;
+	/* No session that is younger than 180 s: nothing to send it on. */
+	if (since == 0 || t->wipe_ns == 0 ||
+		since + KEEPALIVE_TIMEOUT_NS + WIPE_KEYS_AFTER_NS >=
+			t->wipe_ns + REJECT_AFTER_TIME_NS)
+		return TIMERS_NEVER;
+	return since + KEEPALIVE_TIMEOUT_NS;
 }
 
 static uint64_t
