@@ -370,33 +370,22 @@ out:
 
 /* ---- response: e, ee, se, psk, {} ---------------------------------------- */
 
-enum noise_verdict
-noise_create_response(struct noise_peer *peer, struct noise_initiation *in, uint32_t local_index,
+/*
+ * As with open_static(): all of it that comes after the multiplications. The
+ * ephemeral stands in out already.
+ */
+static void
+seal_response(struct noise_peer *peer, struct noise_initiation *in, uint32_t local_index,
+	const uint8_t ee[NOISE_KEY_LEN], const uint8_t se[NOISE_KEY_LEN],
 	struct message_response *out, struct noise_keys *keys)
 {
 	struct noise_symmetric *s = &in->symmetric;
-	uint8_t ephemeral_private[NOISE_KEY_LEN];
-	uint8_t dh[NOISE_KEY_LEN] = {0}, key[NOISE_KEY_LEN] = {0};
-	enum noise_verdict v = NOISE_LOW_ORDER;
+	uint8_t key[NOISE_KEY_LEN];
 
-	memset(out, 0, sizeof(*out));
-
-	/* e */
-	crypto_random(ephemeral_private, NOISE_KEY_LEN);
-	x25519_base(out->ephemeral, ephemeral_private);
+	/* e, ee, se, psk */
 	mix_ephemeral(s, out->ephemeral);
-
-	/* ee */
-	if (!x25519(dh, ephemeral_private, in->remote_ephemeral))
-		goto out;
-	mix_key(s, NULL, dh);
-
-	/* se */
-	if (!x25519(dh, ephemeral_private, in->remote_static))
-		goto out;
-	mix_key(s, NULL, dh);
-
-	/* psk */
+	mix_key(s, NULL, ee);
+	mix_key(s, NULL, se);
 	mix_psk(s, key, peer->preshared_key);
 
 	/* {} */
@@ -406,11 +395,55 @@ noise_create_response(struct noise_peer *peer, struct noise_initiation *in, uint
 	out->sender_index_le = htole32(local_index);
 	out->receiver_index_le = htole32(in->remote_index);
 	derive_keys(s, keys->receive, keys->send);
+	crypto_wipe(key, sizeof(key));
+}
+
+enum noise_verdict
+noise_create_response(struct noise_peer *peer, struct noise_initiation *in, uint32_t local_index,
+	struct message_response *out, struct noise_keys *keys)
+{
+	uint8_t ephemeral_private[NOISE_KEY_LEN];
+	uint8_t ee[NOISE_KEY_LEN] = {0}, se[NOISE_KEY_LEN] = {0};
+	enum noise_verdict v = NOISE_LOW_ORDER;
+
+	memset(out, 0, sizeof(*out));
+	crypto_random(ephemeral_private, NOISE_KEY_LEN);
+	x25519_base(out->ephemeral, ephemeral_private);
+	if (!x25519(ee, ephemeral_private, in->remote_ephemeral) ||
+		!x25519(se, ephemeral_private, in->remote_static))
+		goto out;
+	seal_response(peer, in, local_index, ee, se, out, keys);
 	v = NOISE_OK;
 out:
 	crypto_wipe(in, sizeof(*in));
 	crypto_wipe(ephemeral_private, sizeof(ephemeral_private));
-	crypto_wipe(dh, sizeof(dh));
+	crypto_wipe(ee, sizeof(ee));
+	crypto_wipe(se, sizeof(se));
+	return v;
+}
+
+static enum noise_verdict
+open_response(struct noise_peer *peer, const struct message_response *msg,
+	const uint8_t ee[NOISE_KEY_LEN], const uint8_t se[NOISE_KEY_LEN], struct noise_keys *keys)
+{
+	struct noise_symmetric s = peer->handshake.symmetric;
+	uint8_t key[NOISE_KEY_LEN];
+	uint8_t nothing[NOISE_TAG_LEN]; /* receives no byte */
+	enum noise_verdict v = NOISE_BAD_SEAL;
+
+	/* e, ee, se, psk */
+	mix_ephemeral(&s, msg->ephemeral);
+	mix_key(&s, NULL, ee);
+	mix_key(&s, NULL, se);
+	mix_psk(&s, key, peer->preshared_key);
+
+	/* {} */
+	if (!open_and_hash(&s, nothing, msg->encrypted_nothing, 0, key))
+		goto out;
+	derive_keys(&s, keys->send, keys->receive);
+	v = NOISE_OK;
+out:
+	crypto_wipe(&s, sizeof(s));
 	crypto_wipe(key, sizeof(key));
 	return v;
 }
@@ -420,44 +453,24 @@ noise_consume_response(const struct noise_identity *id, struct noise_peer *peer,
 	const struct message_response *msg, struct noise_keys *keys, uint32_t *remote_index)
 {
 	const struct noise_handshake *hs = &peer->handshake;
-	struct noise_symmetric s = hs->symmetric;
-	uint8_t dh[NOISE_KEY_LEN] = {0}, key[NOISE_KEY_LEN] = {0};
-	uint8_t nothing[NOISE_TAG_LEN]; /* receives no byte */
-	enum noise_verdict v = NOISE_NOT_REQUESTED;
+	uint8_t ee[NOISE_KEY_LEN] = {0}, se[NOISE_KEY_LEN] = {0};
+	enum noise_verdict v;
 
 	if (!id->has_private || !hs->pending || hs->generation != id->generation ||
 		hs->local_index != le32toh(msg->receiver_index_le))
-		goto out;
+		return NOISE_NOT_REQUESTED;
 
-	/* e */
-	mix_ephemeral(&s, msg->ephemeral);
-
-	/* ee */
 	v = NOISE_LOW_ORDER;
-	if (!x25519(dh, hs->ephemeral_private, msg->ephemeral))
+	if (!x25519(ee, hs->ephemeral_private, msg->ephemeral) ||
+		!x25519(se, id->static_private, msg->ephemeral))
 		goto out;
-	mix_key(&s, NULL, dh);
-
-	/* se */
-	if (!x25519(dh, id->static_private, msg->ephemeral))
+	v = open_response(peer, msg, ee, se, keys);
+	if (v != NOISE_OK)
 		goto out;
-	mix_key(&s, NULL, dh);
-
-	/* psk */
-	mix_psk(&s, key, peer->preshared_key);
-
-	/* {} */
-	v = NOISE_BAD_SEAL;
-	if (!open_and_hash(&s, nothing, msg->encrypted_nothing, 0, key))
-		goto out;
-
-	derive_keys(&s, keys->send, keys->receive);
 	*remote_index = le32toh(msg->sender_index_le);
 	noise_peer_clear_handshake(peer);
-	v = NOISE_OK;
 out:
-	crypto_wipe(&s, sizeof(s));
-	crypto_wipe(dh, sizeof(dh));
-	crypto_wipe(key, sizeof(key));
+	crypto_wipe(ee, sizeof(ee));
+	crypto_wipe(se, sizeof(se));
 	return v;
 }

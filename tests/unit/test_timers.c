@@ -540,7 +540,7 @@ words_set_in_a_race_hide_nothing(void **state)
 
 	sim_init(&s);
 	session_as_initiator(&s);
-	s.words.tx_data_since_ns = T0 - MS;
+	s.words.tx_data_since_ns = T0 - 2 * SEC;
 	timers_traffic(&s.t, s.now_ns, &s.words);
 	run_until(&s, T0 + 16 * SEC);
 	assert_int_equal(s.n_log, 1);
