@@ -11,6 +11,7 @@
 const struct aead_impl *const aead_impls[] = {
 	&aead_ref,
 	&aead_ipsecmb,
+	&aead_avx512,
 	NULL,
 };
 

@@ -32,6 +32,7 @@ struct aead_ctx {
 
 extern const struct aead_impl aead_ref;
 extern const struct aead_impl aead_ipsecmb;
+extern const struct aead_impl aead_avx512;
 
 /* The dispatcher's table, slowest first, ended by NULL. */
 extern const struct aead_impl *const aead_impls[];

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ChaCha20 over 16 lanes, each of which is one block of any packet. Register w
+ * holds word w of the state of all lanes. Private to chachapoly_avx512.c;
+ * docs/crypto.md draws the lanes.
+ */
+#ifndef CRYPTO_ACCEL_CHACHA20_AVX512_H
+#define CRYPTO_ACCEL_CHACHA20_AVX512_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+#define GROUP 32 /* packets whose keys lanes may choose from */
+
+/* Keys and counters of a group, word by word: [w][0] is of packets 0 to 15. */
+struct chacha_keys {
+	__m512i key[8][2];
+	__m512i counter[2][2]; /* low and high half */
+};
+
+/* The constant words, "expand 32-byte k". */
+static const uint32_t sigma[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
+
+/*
+ * A round is four quarter rounds on columns or diagonals of the 4x4 state.
+ * Element i of a row, with the row turned by r, is IN(row, i, r).
+ */
+#define IN(row, i, r) (4 * (row) + (((i) + (r)) & 3))
+#define ADD1(v, x, rx, y, ry, i) \
+	v[IN(x, i, rx)] = _mm512_add_epi32(v[IN(x, i, rx)], v[IN(y, i, ry)])
+#define ADD(v, x, rx, y, ry) \
+	ADD1(v, x, rx, y, ry, 0); \
+	ADD1(v, x, rx, y, ry, 1); \
+	ADD1(v, x, rx, y, ry, 2); \
+	ADD1(v, x, rx, y, ry, 3)
+#define XROT1(v, x, rx, y, ry, n, i) \
+	v[IN(x, i, rx)] = _mm512_rol_epi32(_mm512_xor_si512(v[IN(x, i, rx)], v[IN(y, i, ry)]), n)
+#define XROT(v, x, rx, y, ry, n) \
+	XROT1(v, x, rx, y, ry, n, 0); \
+	XROT1(v, x, rx, y, ry, n, 1); \
+	XROT1(v, x, rx, y, ry, n, 2); \
+	XROT1(v, x, rx, y, ry, n, 3)
+
+/* Rows b, c and d are turned by tb, tc and td: 0 for columns; 1, 2, 3 for diagonals. */
+#define ROUND(v, tb, tc, td) \
+	do { \
+		ADD(v, 0, 0, 1, tb); \
+		XROT(v, 3, td, 0, 0, 16); \
+		ADD(v, 2, tc, 3, td); \
+		XROT(v, 1, tb, 2, tc, 12); \
+		ADD(v, 0, 0, 1, tb); \
+		XROT(v, 3, td, 0, 0, 8); \
+		ADD(v, 2, tc, 3, td); \
+		XROT(v, 1, tb, 2, tc, 7); \
+	} while (0)
+
+/*
+ * Two sets of lanes step by step: one alone waits for the latency of its own
+ * instructions. Both together fill all 32 registers, without a spare.
+ */
+#define ROUND_TWO(v, w, tb, tc, td) \
+	do { \
+		ADD(v, 0, 0, 1, tb); \
+		ADD(w, 0, 0, 1, tb); \
+		XROT(v, 3, td, 0, 0, 16); \
+		XROT(w, 3, td, 0, 0, 16); \
+		ADD(v, 2, tc, 3, td); \
+		ADD(w, 2, tc, 3, td); \
+		XROT(v, 1, tb, 2, tc, 12); \
+		XROT(w, 1, tb, 2, tc, 12); \
+		ADD(v, 0, 0, 1, tb); \
+		ADD(w, 0, 0, 1, tb); \
+		XROT(v, 3, td, 0, 0, 8); \
+		XROT(w, 3, td, 0, 0, 8); \
+		ADD(v, 2, tc, 3, td); \
+		ADD(w, 2, tc, 3, td); \
+		XROT(v, 1, tb, 2, tc, 7); \
+		XROT(w, 1, tb, 2, tc, 7); \
+	} while (0)
+
+/* Word w of the key or counter for lanes whose packets are idx (0 to 31). */
+#define PICK(pair, idx) _mm512_permutex2var_epi32((pair)[0], idx, (pair)[1])
+
+/* The state before the rounds; blk is each lane's block number. */
+INLINE void
+chacha_load(__m512i v[16], const struct chacha_keys *k, __m512i idx, __m512i blk)
+{
+	for (unsigned w = 0; w < 4; w++)
+		v[w] = _mm512_set1_epi32((int)sigma[w]);
+	v[4] = PICK(k->key[0], idx);
+	v[5] = PICK(k->key[1], idx);
+	v[6] = PICK(k->key[2], idx);
+	v[7] = PICK(k->key[3], idx);
+	v[8] = PICK(k->key[4], idx);
+	v[9] = PICK(k->key[5], idx);
+	v[10] = PICK(k->key[6], idx);
+	v[11] = PICK(k->key[7], idx);
+	v[12] = blk;
+	v[13] = _mm512_setzero_si512();
+	v[14] = PICK(k->counter[0], idx);
+	v[15] = PICK(k->counter[1], idx);
+}
+
+/* Adds the state before the rounds; from the keys, so that it need not be kept. */
+INLINE void
+chacha_add(__m512i v[16], const struct chacha_keys *k, __m512i idx, __m512i blk)
+{
+	for (unsigned w = 0; w < 4; w++)
+		v[w] = _mm512_add_epi32(v[w], _mm512_set1_epi32((int)sigma[w]));
+	v[4] = _mm512_add_epi32(v[4], PICK(k->key[0], idx));
+	v[5] = _mm512_add_epi32(v[5], PICK(k->key[1], idx));
+	v[6] = _mm512_add_epi32(v[6], PICK(k->key[2], idx));
+	v[7] = _mm512_add_epi32(v[7], PICK(k->key[3], idx));
+	v[8] = _mm512_add_epi32(v[8], PICK(k->key[4], idx));
+	v[9] = _mm512_add_epi32(v[9], PICK(k->key[5], idx));
+	v[10] = _mm512_add_epi32(v[10], PICK(k->key[6], idx));
+	v[11] = _mm512_add_epi32(v[11], PICK(k->key[7], idx));
+	v[12] = _mm512_add_epi32(v[12], blk);
+	v[14] = _mm512_add_epi32(v[14], PICK(k->counter[0], idx));
+	v[15] = _mm512_add_epi32(v[15], PICK(k->counter[1], idx));
+}
+
+/* Keeps the compiler from computing what chacha_add reads before the rounds. */
+#define FORGET_MEMORY() __asm__ volatile("" : : : "memory")
+
+INLINE void
+chacha_one(__m512i v[16], const struct chacha_keys *k, const __m512i *idx, const __m512i *blk)
+{
+	chacha_load(v, k, idx[0], blk[0]);
+	for (unsigned i = 0; i < 10; i++) {
+		ROUND(v, 0, 0, 0);
+		ROUND(v, 1, 2, 3);
+	}
+	FORGET_MEMORY();
+	chacha_add(v, k, idx[0], blk[0]);
+}
+
+INLINE void
+chacha_two(__m512i v[16], __m512i w[16], const struct chacha_keys *k, const __m512i *idx,
+	const __m512i *blk)
+{
+	chacha_load(v, k, idx[0], blk[0]);
+	chacha_load(w, k, idx[1], blk[1]);
+	for (unsigned i = 0; i < 10; i++) {
+		ROUND_TWO(v, w, 0, 0, 0);
+		ROUND_TWO(v, w, 1, 2, 3);
+	}
+	FORGET_MEMORY();
+	chacha_add(v, k, idx[0], blk[0]);
+	chacha_add(w, k, idx[1], blk[1]);
+}
+
+/* Four words of all lanes become, in each 128-bit part L of v[j], those of lane 4L + j. */
+INLINE void
+transpose_4x4(__m512i v[4])
+{
+	__m512i t0 = _mm512_unpacklo_epi32(v[0], v[1]), t1 = _mm512_unpackhi_epi32(v[0], v[1]);
+	__m512i t2 = _mm512_unpacklo_epi32(v[2], v[3]), t3 = _mm512_unpackhi_epi32(v[2], v[3]);
+
+	v[0] = _mm512_unpacklo_epi64(t0, t2);
+	v[1] = _mm512_unpackhi_epi64(t0, t2);
+	v[2] = _mm512_unpacklo_epi64(t1, t3);
+	v[3] = _mm512_unpackhi_epi64(t1, t3);
+}
+
+/* Parts 0 and 2, or 1 and 3, of a and then of b. */
+#define EVEN(a, b) _mm512_shuffle_i32x4(a, b, 0x88)
+#define ODD(a, b) _mm512_shuffle_i32x4(a, b, 0xdd)
+
+INLINE void
+xor64(uint8_t *data, __m512i stream)
+{
+	_mm512_storeu_si512(data, _mm512_xor_si512(_mm512_loadu_si512(data), stream));
+}
+
+/* Exclusive-ors lane i's block of the key stream into the 64 bytes at data[i]. */
+INLINE void
+chacha_xor(__m512i v[16], uint8_t *const data[16])
+{
+	transpose_4x4(v);
+	transpose_4x4(v + 4);
+	transpose_4x4(v + 8);
+	transpose_4x4(v + 12);
+	for (unsigned j = 0; j < 4; j++) {
+		__m512i even_lo = EVEN(v[j], v[4 + j]), even_hi = EVEN(v[8 + j], v[12 + j]);
+		__m512i odd_lo = ODD(v[j], v[4 + j]), odd_hi = ODD(v[8 + j], v[12 + j]);
+
+		xor64(data[j], EVEN(even_lo, even_hi));
+		xor64(data[4 + j], EVEN(odd_lo, odd_hi));
+		xor64(data[8 + j], ODD(even_lo, even_hi));
+		xor64(data[12 + j], ODD(odd_lo, odd_hi));
+	}
+}
+
+/* Half a group's keys, transposed from where they lie. */
+INLINE void
+chacha_keys_load(struct chacha_keys *k, unsigned half, const uint8_t *const keys[16])
+{
+	__m512i r[8];
+
+#define ROW(lo, hi) \
+	_mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const void *)keys[lo])), \
+		_mm256_loadu_si256((const void *)keys[hi]), 1)
+	for (unsigned i = 0; i < 4; i++) {
+		r[i] = ROW(i, i + 4);
+		r[i + 4] = ROW(i + 8, i + 12);
+	}
+#undef ROW
+	transpose_4x4(r);
+	transpose_4x4(r + 4);
+	for (unsigned w = 0; w < 4; w++) {
+		k->key[w][half] = EVEN(r[w], r[w + 4]);
+		k->key[w + 4][half] = ODD(r[w], r[w + 4]);
+	}
+}
+
+#endif
