@@ -107,7 +107,8 @@ class World:
             for a in port["addresses"]:
                 self.gw.ip(f"addr add {a} dev {port['name']}" + (" nodad" if ":" in a else ""))
             self.gw.ip(f"link set {port['name']} up")
-        self.gw.run(["sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"])
+        for switch in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+            self.gw.run(["sh", "-c", f"echo 1 > /proc/sys/net/{switch}"])
         self.go = WireguardGo(self.lab, self.gw, self.wg, self.interface()["addresses"],
                               listen_port=self.listen_port)
         self.go.private_key, self.go.public_key = self.keys[self.wg]
