@@ -197,10 +197,11 @@ def veth(a, dev_a, b, dev_b):
 
 def silence(ns, dev):
     """Keep the kernel off an interface that the gateway reads by AF_PACKET: no addresses, no
-    IPv6 autoconfiguration, no ARP. What the kernel sees there it can then neither answer nor
-    forward, also where a host's ip_forward=1 was inherited: it has no route to anywhere."""
+    IPv6 autoconfiguration, no ARP, no MLD reports. What the kernel sees there it can then
+    neither answer nor forward, also where a host's ip_forward=1 was inherited: it has no route
+    to anywhere."""
     ns.ip(f"link set {dev} addrgenmode none")
-    ns.ip(f"link set {dev} arp off")
+    ns.ip(f"link set {dev} arp off multicast off")
     ns.ip(f"link set {dev} up")
 
 
