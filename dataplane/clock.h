@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <rte_cycles.h>
 
-#define NS_PER_SEC UINT64_C(1000000000)
+#include "dataplane/messages.h"
 
 struct dp_clock {
 	uint64_t base_tsc;

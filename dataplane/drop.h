@@ -13,6 +13,7 @@
 	X(rx_outer_fragment) /* fragment sent to a tunnel's address */ \
 	X(rx_unsupported) /* ethertype or multicast that nothing here handles */ \
 	X(rx_not_for_us) /* unicast frame for another station */ \
+	X(martian) /* multicast, loopback, link-local ...: never forwarded */ \
 	X(unknown_index) /* transport data for no live session */ \
 	X(session_expired) /* session older than REJECT_AFTER_TIME or out of counters */ \
 	X(mac1_invalid) \

@@ -36,12 +36,12 @@ struct pkt_meta {
 	uint8_t worker; /* that received it */
 	uint8_t tos; /* of the outer header */
 	uint8_t icmp_type, icmp_code;
-	uint8_t icmp_family; /* 4 or 6: which ICMP icmp_type belongs to */
+	uint8_t family; /* enum ip_family of the packet that data points to; which ICMP */
 	uint16_t l3_off; /* of the outer IP header from the Ethernet header */
 	uint16_t wg_off; /* of the WireGuard header from the Ethernet header */
+	uint16_t wg_len; /* of the WireGuard message (handoff) */
 	uint32_t icmp_info; /* next-hop MTU, or 0 */
 	uint32_t peer_id; /* the packet came out of this peer's tunnel, or PKT_NO_PEER */
-	uint32_t index; /* receiver index, host order (handoff) */
 };
 
 static inline struct pkt_meta *

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Transport data on its way in: find the session, open the burst, and only for
+ * what authenticated look at the replay window, the endpoint and the inside.
+ */
+#include <rte_ip.h>
+#include <rte_udp.h>
+
+#include "dataplane/worker.h"
+
+/* Throttle for last_rx_ns and last_tx_ns: persistent keepalives count in seconds. */
+#define TIMESTAMP_STEP_NS (50 * NS_PER_MS)
+
+struct opened {
+	struct rx_data data[BURST];
+	struct session *session[BURST];
+	struct aead_op op[BURST];
+	unsigned n;
+};
+
+struct inner {
+	struct fwd_packet packet[BURST];
+	unsigned n;
+};
+
+static void
+handoff_data(struct worker *w, const struct rx_data *d, uint8_t owner)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(d->m, const uint8_t *);
+
+	*pkt_meta(d->m) = (struct pkt_meta){
+		.kind = PKT_HANDOFF_DECAP,
+		.port = d->port,
+		.iface = d->iface,
+		.worker = w->id,
+		.tos = d->tos,
+		.family = d->family,
+		.l3_off = (uint16_t)(d->l3 - frame),
+		.wg_off = (uint16_t)(d->wg - frame),
+		.wg_len = d->wg_len,
+	};
+	worker_handoff(w, owner, d->m);
+}
+
+/* Which session, and may it receive: nothing of it changes before the packet authenticates. */
+static void
+select_sessions(struct worker *w, const struct rx_data *in, unsigned n, struct opened *out)
+{
+	struct session *candidates[BURST];
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct message_data *msg = (const void *)in[i].wg;
+
+		candidates[i] =
+			index_lookup(&w->dp->index, rte_le_to_cpu_32(msg->receiver_index_le));
+		rte_prefetch0(candidates[i]);
+	}
+	out->n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct message_data *msg = (const void *)in[i].wg;
+		struct session *s = candidates[i];
+		uint64_t counter = rte_le_to_cpu_64(msg->counter_le);
+
+		if (s == NULL || s->local_index != rte_le_to_cpu_32(msg->receiver_index_le) ||
+			s->iface != in[i].iface) {
+			worker_drop(w, in[i].m, DROP_unknown_index, in[i].iface);
+			continue;
+		}
+		if (w->now_ns >= s->reject_ns || counter >= REJECT_AFTER_MESSAGES) {
+			worker_drop(w, in[i].m, DROP_session_expired, in[i].iface);
+			continue;
+		}
+		if (s->owner != w->id) {
+			handoff_data(w, &in[i], s->owner);
+			continue;
+		}
+		rte_prefetch0(replay_line(&s->replay, counter));
+		out->data[out->n] = in[i];
+		out->session[out->n] = s;
+		out->op[out->n] = (struct aead_op){
+			.key = s->recv_key,
+			.counter = counter,
+			.data = in[i].wg + sizeof(*msg),
+			.length = in[i].wg_len - MESSAGE_DATA_OVERHEAD,
+		};
+		out->n++;
+	}
+}
+
+static struct ip_addr
+address_of(uint8_t family, const uint8_t *bytes)
+{
+	struct ip_addr a = {.family = family};
+
+	memcpy(a.bytes, bytes, family == IP_V4 ? 4 : 16);
+	return a;
+}
+
+/* Roaming: the outer source of an authenticated packet is where the peer is now. */
+static void
+learn_endpoint(struct worker *w, struct peer_dp *peer, const struct rx_data *d)
+{
+	const struct rte_udp_hdr *udp = (const void *)(d->wg - sizeof(*udp));
+	unsigned len = d->family == IP_V4 ? 4 : 16;
+	const uint8_t *src = d->l3 + (d->family == IP_V4 ? offsetof(struct rte_ipv4_hdr, src_addr)
+							 : offsetof(struct rte_ipv6_hdr, src_addr));
+	const uint8_t *dst = src + len;
+	struct endpoint_dp *known = &peer->endpoint, now = {.family = d->family};
+	struct ip_addr addr;
+	bool moved;
+
+	/* Read without the lock: a torn read only leads to one more write. */
+	moved = known->family != d->family || known->port_be != udp->src_port ||
+		memcmp(known->addr, src, len) != 0;
+	if (likely(!moved && memcmp(known->source, dst, len) == 0))
+		return;
+	now.port_be = udp->src_port;
+	memcpy(now.addr, src, len);
+	memcpy(now.source, dst, len);
+	addr = address_of(d->family, src);
+	now.route = fib_lookup(w->fib, &addr)->route;
+	if (peer_endpoint_write(peer, &now) && moved)
+		worker_event(w, &(struct dp_event){.type = DP_ENDPOINT_MOVED,
+					.worker = w->id,
+					.peer_id = peer->id,
+					.peer_generation = peer->generation});
+}
+
+static void
+note_received(struct worker *w, struct session *s, const struct rx_data *d, bool is_data)
+{
+	struct peer_dp *peer = s->peer;
+	struct peer_worker *pw = &w->peers[peer->id];
+	uint64_t now = w->now_ns;
+
+	counter_add(&pw->rx_packets, 1);
+	counter_add(&pw->rx_bytes, d->wg_len);
+	if (now - atomic_load_explicit(&peer->last_rx_ns, memory_order_relaxed) > TIMESTAMP_STEP_NS)
+		atomic_store_explicit(&peer->last_rx_ns, now, memory_order_relaxed);
+	if (atomic_load_explicit(&peer->tx_data_since_ns, memory_order_relaxed) != 0)
+		atomic_store_explicit(&peer->tx_data_since_ns, 0, memory_order_relaxed);
+	if (s->initiator && now >= s->rekey_recv_ns && !s->refreshed) {
+		s->refreshed = true;
+		worker_want_handshake(w, peer);
+	}
+	if (!is_data)
+		return;
+	if (now - atomic_load_explicit(&peer->last_rx_data_ns, memory_order_relaxed) >
+		TIMESTAMP_STEP_NS)
+		atomic_store_explicit(&peer->last_rx_data_ns, now, memory_order_relaxed);
+	if (atomic_load_explicit(&peer->rx_data_since_ns, memory_order_relaxed) == 0 &&
+		worker_event(w, &(struct dp_event){.type = DP_TRAFFIC,
+					.worker = w->id,
+					.peer_id = peer->id,
+					.peer_generation = peer->generation}))
+		atomic_store_explicit(&peer->rx_data_since_ns, now, memory_order_relaxed);
+}
+
+static void
+confirm(struct worker *w, struct session *s)
+{
+	struct dp_event event = {
+		.type = DP_SESSION_CONFIRMED,
+		.worker = w->id,
+		.peer_id = s->peer->id,
+		.peer_generation = s->peer->generation,
+		.local_index = s->local_index,
+	};
+
+	/* If the ring is full the next packet tries again. */
+	if (worker_event(w, &event))
+		s->confirmed = true;
+}
+
+/*
+ * RFC 6040, 4.2: a congestion mark of the outer header goes to the inner one.
+ * False where the inner packet cannot carry it.
+ */
+static bool
+combine_ecn4(struct rte_ipv4_hdr *ip, uint8_t outer_tos)
+{
+	uint8_t was = ip->type_of_service;
+
+	if ((outer_tos & 3) != 3 || (was & 3) == 3)
+		return true;
+	if ((was & 3) == 0)
+		return false;
+	ip->type_of_service |= 3;
+	/* RFC 1624, eqn. 3, on the word that holds version, length and TOS. */
+	uint32_t sum = (uint16_t)~ip->hdr_checksum + (uint16_t)~rte_cpu_to_be_16(was) +
+		       rte_cpu_to_be_16(ip->type_of_service);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	ip->hdr_checksum = (uint16_t)~sum;
+	return true;
+}
+
+static bool
+combine_ecn6(struct rte_ipv6_hdr *ip, uint8_t outer_tos)
+{
+	uint32_t vtc = rte_be_to_cpu_32(ip->vtc_flow);
+	uint8_t was = (vtc >> 20) & 3;
+
+	if ((outer_tos & 3) != 3 || was == 3)
+		return true;
+	if (was == 0)
+		return false;
+	ip->vtc_flow = rte_cpu_to_be_32(vtc | 3u << 20);
+	return true;
+}
+
+/* The length that the inner header claims, without padding; 0 if it is not an IP packet. */
+static uint32_t
+inner_length(const uint8_t *ip, uint32_t have, uint8_t *family)
+{
+	const struct rte_ipv4_hdr *v4 = (const void *)ip;
+	const struct rte_ipv6_hdr *v6 = (const void *)ip;
+	uint32_t total;
+
+	if (have >= sizeof(*v4) && ip[0] >> 4 == 4) {
+		uint32_t header_len = (ip[0] & 0x0f) * 4;
+
+		*family = IP_V4;
+		total = rte_be_to_cpu_16(v4->total_length);
+		return header_len >= sizeof(*v4) && total >= header_len && total <= have ? total
+											 : 0;
+	}
+	if (have >= sizeof(*v6) && ip[0] >> 4 == 6) {
+		*family = IP_V6;
+		total = sizeof(*v6) + rte_be_to_cpu_16(v6->payload_len);
+		return total <= have ? total : 0;
+	}
+	return 0;
+}
+
+/* After authentication: replay, endpoint, keepalive, inner length. */
+static void
+deliver(struct worker *w, const struct rx_data *d, struct session *s, const struct aead_op *op,
+	struct inner *out)
+{
+	struct peer_dp *peer = s->peer;
+	struct rte_mbuf *m = d->m;
+	uint32_t len;
+	uint8_t family = 0;
+	bool ecn_ok;
+
+	if (unlikely(op->result != AEAD_OK)) {
+		worker_drop(w, m, DROP_auth_failed, d->iface);
+		return;
+	}
+	if (unlikely(!replay_accept(&s->replay, op->counter))) {
+		worker_drop(w, m, DROP_replay, d->iface);
+		return;
+	}
+	if (unlikely(!s->confirmed))
+		confirm(w, s);
+	learn_endpoint(w, peer, d);
+	note_received(w, s, d, op->length > 0);
+	if (op->length == 0) { /* a keepalive has done its work */
+		rte_pktmbuf_free(m);
+		return;
+	}
+	len = inner_length(op->data, op->length, &family);
+	if (unlikely(len == 0)) {
+		worker_drop(w, m, DROP_inner_malformed, d->iface);
+		return;
+	}
+	ecn_ok = family == IP_V4 ? combine_ecn4((void *)op->data, d->tos)
+				 : combine_ecn6((void *)op->data, d->tos);
+	if (unlikely(!ecn_ok)) {
+		worker_drop(w, m, DROP_ecn_invalid, d->iface);
+		return;
+	}
+	m->data_off = (uint16_t)(op->data - (uint8_t *)m->buf_addr);
+	m->data_len = m->pkt_len = len;
+	out->packet[out->n++] = (struct fwd_packet){
+		.m = m,
+		.from_peer = peer->id,
+		.family = family,
+		.iface = d->iface,
+		.port = d->port,
+	};
+}
+
+/* Cryptokey routing: the longest allowed-IP of the source must be this very peer's. */
+static void
+check_sources(struct worker *w, struct inner *in)
+{
+	uint32_t ip4[BURST], entry4[BURST], entry6[BURST];
+	uint8_t ip6[BURST][16];
+	unsigned n4 = 0, n6 = 0, kept = 0;
+
+	for (unsigned i = 0; i < in->n; i++) {
+		const uint8_t *ip = rte_pktmbuf_mtod(in->packet[i].m, const uint8_t *);
+
+		if (in->packet[i].family == IP_V4)
+			ip4[n4++] = rte_be_to_cpu_32(
+				((const struct rte_ipv4_hdr *)(const void *)ip)->src_addr);
+		else
+			memcpy(ip6[n6++], ip + offsetof(struct rte_ipv6_hdr, src_addr), 16);
+	}
+	if (n4 > 0)
+		fib_lookup4(w->fib, ip4, entry4, n4);
+	if (n6 > 0)
+		fib_lookup6(w->fib, ip6, entry6, n6);
+	n4 = n6 = 0;
+	for (unsigned i = 0; i < in->n; i++) {
+		struct fwd_packet *p = &in->packet[i];
+		uint32_t entry = p->family == IP_V4 ? entry4[n4++] : entry6[n6++];
+
+		if (unlikely(w->fib->entries[entry].owner != p->from_peer))
+			worker_drop(w, p->m, DROP_source_not_allowed, p->iface);
+		else
+			in->packet[kept++] = *p;
+	}
+	in->n = kept;
+}
+
+void
+worker_decap(struct worker *w, struct rx_data *in, unsigned n)
+{
+	struct opened opened;
+	struct inner inner = {.n = 0};
+
+	select_sessions(w, in, n, &opened);
+	worker_stage_done(w, STAGE_decap, n);
+	if (opened.n == 0)
+		return;
+	aead_open_burst(w->aead, opened.op, opened.n);
+	worker_stage_done(w, STAGE_open, opened.n);
+	for (unsigned i = 0; i < opened.n; i++)
+		deliver(w, &opened.data[i], opened.session[i], &opened.op[i], &inner);
+	check_sources(w, &inner);
+	worker_stage_done(w, STAGE_deliver, opened.n);
+	if (inner.n > 0)
+		worker_forward(w, inner.packet, inner.n);
+}

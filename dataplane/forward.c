@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Where cleartext goes: into a tunnel, out of a port, to the gateway itself,
+ * or nowhere, with the ICMP error that says so.
+ */
+#include <rte_icmp.h>
+#include <rte_ip.h>
+
+#include "dataplane/worker.h"
+
+/* RFC 792 and RFC 4443 */
+#define ICMP4_UNREACHABLE 3
+#define ICMP4_NET 0
+#define ICMP4_HOST 1
+#define ICMP4_FRAG_NEEDED 4
+#define ICMP4_ADMIN 13
+#define ICMP4_TIME_EXCEEDED 11
+#define ICMP6_UNREACHABLE 1
+#define ICMP6_NO_ROUTE 0
+#define ICMP6_ADMIN 1
+#define ICMP6_ADDRESS 3
+#define ICMP6_TOO_BIG 2
+#define ICMP6_TIME_EXCEEDED 3
+
+#define FRAGMENTS_MAX 16 /* of one packet: 9000 bytes at an MTU of 576 */
+
+static void
+punt_local(struct worker *w, const struct fwd_packet *p)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod(p->m, const uint8_t *);
+	bool fragment;
+
+	/* No reassembly: RFC 791's offset and more-fragments, or RFC 8200's fragment header. */
+	if (p->family == IP_V4)
+		fragment = (((const struct rte_ipv4_hdr *)(const void *)ip)->fragment_offset &
+				   rte_cpu_to_be_16(
+					   RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) != 0;
+	else
+		fragment =
+			((const struct rte_ipv6_hdr *)(const void *)ip)->proto == IPPROTO_FRAGMENT;
+	if (fragment) {
+		worker_drop(w, p->m, DROP_rx_outer_fragment, p->iface);
+		return;
+	}
+	*pkt_meta(p->m) = (struct pkt_meta){
+		.kind = PKT_PUNT_LOCAL,
+		.port = p->port,
+		.iface = p->iface,
+		.worker = w->id,
+		.family = p->family,
+		.l3_off = RTE_ETHER_HDR_LEN,
+		.peer_id = p->from_peer,
+	};
+	worker_punt(w, p->m, PUNT_RING_LOCAL);
+}
+
+/* TTL, or hop limit: false when it ends here. The gateway's own packets are not hops. */
+static bool
+decrement_ttl(const struct fwd_packet *p)
+{
+	if (p->from_peer == PKT_NO_PEER && p->port == PORT_MAX)
+		return true;
+	if (p->family == IP_V4) {
+		struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(p->m, struct rte_ipv4_hdr *);
+		uint32_t sum;
+
+		if (ip->time_to_live <= 1)
+			return false;
+		ip->time_to_live--;
+		/* RFC 1624: the word with TTL in its first octet got smaller by 0x0100. */
+		sum = ip->hdr_checksum + rte_cpu_to_be_16(0x0100);
+		ip->hdr_checksum = (uint16_t)(sum + (sum >= 0xffff));
+	} else {
+		struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(p->m, struct rte_ipv6_hdr *);
+
+		if (ip->hop_limits <= 1)
+			return false;
+		ip->hop_limits--;
+	}
+	return true;
+}
+
+static bool
+dont_fragment(const struct fwd_packet *p)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(p->m, const struct rte_ipv4_hdr *);
+
+	return p->family == IP_V6 || (ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG));
+}
+
+struct out {
+	struct encap_packet encap[BURST];
+	unsigned n_encap;
+};
+
+/* Into a tunnel or out of a port; the packet fits. */
+static void
+send_one(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *out)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod(p->m, const uint8_t *);
+
+	if (fib_kind(dst) != FIB_PEER) {
+		worker_output(w, p->m, dst, p->family,
+			ip + (p->family == IP_V4 ? offsetof(struct rte_ipv4_hdr, dst_addr)
+						 : offsetof(struct rte_ipv6_hdr, dst_addr)));
+		return;
+	}
+	if (out->n_encap == BURST) {
+		worker_encap(w, out->encap, out->n_encap);
+		out->n_encap = 0;
+	}
+	out->encap[out->n_encap++] = (struct encap_packet){
+		.m = p->m,
+		.peer_id = fib_id(dst),
+		.from_peer = p->from_peer,
+		.from_iface = p->iface,
+		.from_port = p->port,
+	};
+}
+
+static void
+send_fragments(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint16_t mtu,
+	uint8_t iface, struct out *out)
+{
+	struct rte_mbuf *fragments[FRAGMENTS_MAX];
+	struct fwd_packet f = *p;
+	int n = worker_fragment4(w, p->m, mtu, fragments, FRAGMENTS_MAX);
+
+	if (n <= 0) {
+		worker_drop(w, p->m, DROP_no_mbuf, iface);
+		return;
+	}
+	for (int i = 0; i < n; i++) {
+		f.m = fragments[i];
+		send_one(w, &f, dst, out);
+	}
+}
+
+static void
+forward_one(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint16_t mtu, uint8_t iface,
+	struct out *out)
+{
+	if (unlikely(!decrement_ttl(p)))
+		worker_drop_icmp(w, p, DROP_ttl_exceeded, iface, ICMP4_TIME_EXCEEDED, 0,
+			ICMP6_TIME_EXCEEDED, 0, 0);
+	else if (likely(p->m->pkt_len <= mtu))
+		send_one(w, p, dst, out);
+	else if (dont_fragment(p))
+		worker_drop_icmp(w, p, DROP_over_mtu, iface, ICMP4_UNREACHABLE, ICMP4_FRAG_NEEDED,
+			ICMP6_TOO_BIG, 0, mtu);
+	else
+		send_fragments(w, p, dst, mtu, iface, out);
+}
+
+static void
+to_peer(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *out)
+{
+	const struct peer_dp *peer = worker_peer(w, fib_id(dst));
+	const struct iface_dp *iface;
+
+	if (unlikely(peer == NULL)) {
+		worker_drop_icmp(w, p, DROP_no_peer, p->iface, ICMP4_UNREACHABLE, ICMP4_HOST,
+			ICMP6_UNREACHABLE, ICMP6_ADDRESS, 0);
+		return;
+	}
+	iface = &w->dp->ifaces[peer->iface];
+	if (p->from_peer != PKT_NO_PEER && !(iface->hairpin && w->dp->ifaces[p->iface].hairpin)) {
+		worker_drop_icmp(w, p, DROP_hairpin_denied, p->iface, ICMP4_UNREACHABLE,
+			ICMP4_ADMIN, ICMP6_UNREACHABLE, ICMP6_ADMIN, 0);
+		return;
+	}
+	forward_one(w, p, dst, iface->mtu, peer->iface, out);
+}
+
+static void
+dispatch(struct worker *w, const struct fwd_packet *p, const struct fib_entry *entry,
+	struct out *out)
+{
+	fib_dst dst = entry->forward;
+	const struct port *port;
+
+	switch (fib_kind(dst)) {
+	case FIB_PEER:
+		to_peer(w, p, dst, out);
+		return;
+	case FIB_PORT:
+		port = &w->dp->ports.port[fib_id(dst)];
+		forward_one(w, p, dst, port->mtu, PKT_NO_IFACE, out);
+		return;
+	case FIB_VIA:
+		port = &w->dp->ports.port[w->fib->gateways[fib_id(dst)].port];
+		forward_one(w, p, dst, port->mtu, PKT_NO_IFACE, out);
+		return;
+	case FIB_LOCAL:
+		punt_local(w, p);
+		return;
+	case FIB_UNASSIGNED:
+		worker_drop_icmp(w, p, DROP_no_peer, (uint8_t)fib_id(dst), ICMP4_UNREACHABLE,
+			ICMP4_HOST, ICMP6_UNREACHABLE, ICMP6_ADDRESS, 0);
+		return;
+	case FIB_MARTIAN:
+		worker_drop(w, p->m, DROP_martian, p->iface);
+		return;
+	case FIB_NONE:
+	default:
+		worker_drop_icmp(w, p, DROP_no_route, p->iface, ICMP4_UNREACHABLE, ICMP4_NET,
+			ICMP6_UNREACHABLE, ICMP6_NO_ROUTE, 0);
+		return;
+	}
+}
+
+void
+worker_forward(struct worker *w, const struct fwd_packet *in, unsigned n)
+{
+	uint32_t ip4[BURST], entry4[BURST], entry6[BURST];
+	uint8_t ip6[BURST][16];
+	unsigned n4 = 0, n6 = 0;
+	struct out out = {.n_encap = 0};
+
+	for (unsigned i = 0; i < n; i++) {
+		const uint8_t *ip = rte_pktmbuf_mtod(in[i].m, const uint8_t *);
+
+		if (in[i].family == IP_V4)
+			ip4[n4++] = rte_be_to_cpu_32(
+				((const struct rte_ipv4_hdr *)(const void *)ip)->dst_addr);
+		else
+			memcpy(ip6[n6++], ip + offsetof(struct rte_ipv6_hdr, dst_addr), 16);
+	}
+	if (n4 > 0)
+		fib_lookup4(w->fib, ip4, entry4, n4);
+	if (n6 > 0)
+		fib_lookup6(w->fib, ip6, entry6, n6);
+	n4 = n6 = 0;
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t entry = in[i].family == IP_V4 ? entry4[n4++] : entry6[n6++];
+
+		dispatch(w, &in[i], &w->fib->entries[entry], &out);
+	}
+	worker_stage_done(w, STAGE_forward, n);
+	if (out.n_encap > 0)
+		worker_encap(w, out.encap, out.n_encap);
+}

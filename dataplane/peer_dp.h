@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The hot half of a peer: what workers read and write. Its cold half
+ * (struct peer in control/) holds keys, timers and configuration.
+ */
+#ifndef DATAPLANE_PEER_DP_H
+#define DATAPLANE_PEER_DP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <rte_common.h>
+#include <rte_pause.h>
+
+#include "dataplane/addr.h"
+#include "dataplane/fib.h"
+
+struct session;
+
+/* Where the peer is, and the way there. */
+struct endpoint_dp {
+	uint8_t family; /* enum ip_family; IP_NONE: unknown */
+	uint16_t port_be;
+	uint8_t addr[16];
+	uint8_t source[16]; /* the address that the peer used for us (sticky) */
+	fib_dst route; /* to addr: a port or a gateway; FIB_NONE: no route */
+};
+
+struct peer_dp {
+	/* Written by control, read by workers. */
+	_Atomic(struct session *) current; /* to seal with; NULL: stage */
+	uint32_t id; /* in the table of peers; reused after removal */
+	uint32_t generation; /* tells a reused id apart */
+	uint8_t iface;
+	/* Workers set it when they have asked for a handshake; control clears it. */
+	atomic_bool handshake_wanted;
+
+	/*
+	 * Sequence lock: odd while somebody writes. Writers (the session's owner
+	 * worker on an authenticated packet, control on a handshake or a change)
+	 * take it by compare-and-swap.
+	 */
+	alignas(RTE_CACHE_LINE_SIZE) _Atomic uint32_t endpoint_seq;
+	struct endpoint_dp endpoint;
+
+	/*
+	 * Traffic, for control's timers; nanoseconds of dp_now_ns. Any worker
+	 * writes, control reads.
+	 */
+	alignas(RTE_CACHE_LINE_SIZE) _Atomic uint64_t last_rx_ns; /* authenticated, to 50 ms */
+	_Atomic uint64_t last_tx_ns; /* likewise */
+	_Atomic uint64_t last_rx_data_ns;
+	_Atomic uint64_t rx_data_since_ns; /* first data received that nothing was sent after */
+	_Atomic uint64_t tx_data_since_ns; /* first data sent that nothing was received after */
+};
+
+/* Any thread online in the grace periods, or control. */
+static inline void
+peer_endpoint_read(const struct peer_dp *p, struct endpoint_dp *out)
+{
+	uint32_t before, after;
+
+	do {
+		while ((before = atomic_load_explicit(&p->endpoint_seq, memory_order_acquire)) & 1)
+			rte_pause();
+		*out = p->endpoint;
+		atomic_thread_fence(memory_order_acquire);
+		after = atomic_load_explicit(&p->endpoint_seq, memory_order_relaxed);
+	} while (before != after);
+}
+
+/* False, with nothing written, when another writer is at it: its endpoint is as fresh. */
+static inline bool
+peer_endpoint_write(struct peer_dp *p, const struct endpoint_dp *ep)
+{
+	uint32_t seq = atomic_load_explicit(&p->endpoint_seq, memory_order_relaxed);
+
+	if ((seq & 1) || !atomic_compare_exchange_strong_explicit(&p->endpoint_seq, &seq, seq + 1,
+				 memory_order_acquire, memory_order_relaxed))
+		return false;
+	atomic_thread_fence(memory_order_release);
+	p->endpoint = *ep;
+	atomic_store_explicit(&p->endpoint_seq, seq + 2, memory_order_release);
+	return true;
+}
+
+#endif

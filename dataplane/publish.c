@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <rte_malloc.h>
+#include <rte_pause.h>
+#include <rte_ring_elem.h>
+
+#include "dataplane/publish.h"
+#include "dataplane/rcu.h"
+#include "dataplane/worker.h"
+
+/* A full mailbox means a worker far behind: wait this long for it before giving up. */
+#define MAILBOX_WAIT_NS (1 * NS_PER_SEC)
+
+/* ---- messages ---------------------------------------------------------------------- */
+
+static void
+post(struct worker *w, const struct dp_message *msg)
+{
+	uint64_t deadline = 0;
+
+	while (rte_ring_sp_enqueue_elem(w->mailbox, (void *)(uintptr_t)msg, sizeof(*msg)) != 0) {
+		worker_wake(w);
+		if (deadline == 0)
+			deadline = dp_now_ns() + MAILBOX_WAIT_NS;
+		/* MSG_PEER_GONE must arrive, or its id would never be free again. */
+		if (msg->type != MSG_PEER_GONE && dp_now_ns() > deadline) {
+			dataplane_count_drop(w->dp, DROP_queue_full, PKT_NO_IFACE);
+			return;
+		}
+		rte_pause();
+	}
+	worker_wake(w);
+}
+
+static void
+post_all(struct dataplane *dp, const struct dp_message *msg)
+{
+	for (unsigned i = 0; i < dp->n_workers; i++)
+		post(dp->workers[i], msg);
+}
+
+void
+dp_flush_staged(struct dataplane *dp, const struct peer_dp *peer)
+{
+	post_all(dp, &(struct dp_message){.type = MSG_FLUSH_STAGED, .peer_id = peer->id});
+}
+
+void
+dp_drop_staged(struct dataplane *dp, const struct peer_dp *peer)
+{
+	post_all(dp, &(struct dp_message){.type = MSG_DROP_STAGED, .peer_id = peer->id});
+}
+
+void
+dp_send_keepalive(struct dataplane *dp, const struct peer_dp *peer)
+{
+	post(dp->workers[peer->id % dp->n_workers],
+		&(struct dp_message){.type = MSG_KEEPALIVE, .peer_id = peer->id});
+}
+
+void
+dataplane_neigh_done(struct dataplane *dp, uint8_t port, const struct ip_addr *addr, bool resolved)
+{
+	post_all(dp,
+		&(struct dp_message){
+			.type = MSG_NEIGH_DONE, .port = port, .resolved = resolved, .addr = *addr});
+}
+
+/* ---- peers ------------------------------------------------------------------------- */
+
+struct peer_dp *
+dp_peer_publish(struct dataplane *dp, uint8_t iface)
+{
+	struct peer_dp *peer;
+	uint32_t id;
+
+	if (dp->n_free_ids == 0)
+		return NULL;
+	peer = rte_zmalloc("peer_dp", sizeof(*peer), RTE_CACHE_LINE_SIZE);
+	if (peer == NULL)
+		return NULL;
+	id = dp->free_ids[--dp->n_free_ids];
+	peer->id = id;
+	peer->generation = ++dp->generations[id];
+	peer->iface = iface;
+	atomic_store_explicit(&dp->peers[id], peer, memory_order_release);
+	atomic_fetch_add_explicit(&dp->n_peers, 1, memory_order_relaxed);
+	return peer;
+}
+
+/*
+ * Removal. Phase one, now: the table of peers, the forwarding table and the
+ * index table no longer lead to the peer, so a worker that still uses it found
+ * it in its current turn. Phase two, after a grace period: no worker uses it,
+ * and none can stage another packet for its id, so a message that drops what
+ * is staged is the last word. When every worker has confirmed it, the id is
+ * reused; the generation tells events of the old peer apart.
+ */
+static void
+retire_phase_two(void *arg)
+{
+	struct retired_peer *r = arg;
+	struct dataplane *dp = r->dp;
+
+	r->next = dp->retired;
+	dp->retired = r;
+	if (!dp->running) {
+		atomic_store(&r->pending, 0);
+		return;
+	}
+	atomic_store(&r->pending, dp->n_workers);
+	post_all(
+		dp, &(struct dp_message){
+			    .type = MSG_PEER_GONE, .peer_id = r->peer->id, .pending = &r->pending});
+}
+
+void
+dp_peer_retire(struct dataplane *dp, struct peer_dp *peer)
+{
+	struct retired_peer *r = rte_zmalloc("retired", sizeof(*r), 0);
+
+	atomic_store_explicit(&dp->peers[peer->id], NULL, memory_order_release);
+	atomic_fetch_sub_explicit(&dp->n_peers, 1, memory_order_relaxed);
+	if (r == NULL)
+		rte_panic("out of memory while a peer is removed\n");
+	r->dp = dp;
+	r->peer = peer;
+	rcu_defer(dp->rcu, retire_phase_two, r);
+}
+
+/* Free the ids that every worker has confirmed. True while some are left. */
+static bool
+collect_retired(struct dataplane *dp)
+{
+	struct retired_peer **link = &dp->retired, *r;
+
+	while ((r = *link) != NULL) {
+		if (atomic_load_explicit(&r->pending, memory_order_acquire) != 0) {
+			link = &r->next;
+			continue;
+		}
+		*link = r->next;
+		dp->free_ids[dp->n_free_ids++] = r->peer->id;
+		rte_free(r->peer);
+		rte_free(r);
+	}
+	return dp->retired != NULL;
+}
+
+bool
+dataplane_reclaim(struct dataplane *dp)
+{
+	bool more = rcu_reclaim(dp->rcu);
+
+	return collect_retired(dp) || more;
+}
+
+uint32_t
+dp_peer_id(const struct peer_dp *peer)
+{
+	return peer->id;
+}
+
+struct peer_dp *
+dp_peer_find(struct dataplane *dp, uint32_t id, uint32_t generation)
+{
+	struct peer_dp *peer = id < dp->max_peers ? atomic_load(&dp->peers[id]) : NULL;
+
+	return peer != NULL && peer->generation == generation ? peer : NULL;
+}
+
+void
+dp_peer_set_endpoint(struct dataplane *dp, struct peer_dp *peer, const struct ip_endpoint *endpoint,
+	const struct ip_addr *source)
+{
+	struct endpoint_dp ep = {.family = endpoint->addr.family};
+
+	if (ep.family != IP_NONE) {
+		ep.port_be = rte_cpu_to_be_16(endpoint->port);
+		memcpy(ep.addr, endpoint->addr.bytes, 16);
+		ep.route = fib_lookup(dp->fib, &endpoint->addr)->route;
+		if (source == NULL) {
+			uint32_t id = fib_id(ep.route);
+			const struct ip_addr *to = &endpoint->addr;
+
+			if (fib_kind(ep.route) == FIB_VIA) {
+				to = &dp->fib->gateways[id].addr;
+				id = dp->fib->gateways[id].port;
+			}
+			if (fib_kind(ep.route) == FIB_PORT || fib_kind(ep.route) == FIB_VIA)
+				source = port_source_address(&dp->ports.port[id], to);
+		}
+		if (source != NULL)
+			memcpy(ep.source, source->bytes, 16);
+		else
+			ep.route = 0; /* no address of that family on the way: not reachable */
+	}
+	while (!peer_endpoint_write(peer, &ep))
+		rte_pause(); /* a worker is writing; what control was told to set wins */
+}
+
+bool
+dp_peer_endpoint(const struct peer_dp *peer, struct ip_endpoint *endpoint, struct ip_addr *source)
+{
+	struct endpoint_dp ep;
+
+	peer_endpoint_read(peer, &ep);
+	memset(endpoint, 0, sizeof(*endpoint));
+	endpoint->addr.family = ep.family;
+	memcpy(endpoint->addr.bytes, ep.addr, 16);
+	endpoint->port = rte_be_to_cpu_16(ep.port_be);
+	if (source != NULL) {
+		source->family = ep.family;
+		memcpy(source->bytes, ep.source, 16);
+	}
+	return ep.family != IP_NONE;
+}
+
+int
+dp_peer_allow(struct dataplane *dp, struct peer_dp *peer, const struct ip_prefix *prefix,
+	uint32_t *taken_from, char *err, size_t err_size)
+{
+	return fib_allowed_add(dp->fib, prefix, peer->iface, peer->id, taken_from, err, err_size);
+}
+
+void
+dp_peer_disallow(struct dataplane *dp, struct peer_dp *peer, const struct ip_prefix *prefix)
+{
+	fib_allowed_remove(dp->fib, prefix, peer->id);
+}
+
+void
+dp_allow_commit(struct dataplane *dp)
+{
+	fib_commit(dp->fib);
+}
+
+void
+dp_peer_handshake_answered(struct peer_dp *peer)
+{
+	atomic_store_explicit(&peer->handshake_wanted, false, memory_order_relaxed);
+}
+
+bool
+dp_peer_handshake_wanted(const struct peer_dp *peer)
+{
+	return atomic_load_explicit(&peer->handshake_wanted, memory_order_relaxed);
+}
+
+void
+dp_peer_counters(const struct dataplane *dp, const struct peer_dp *peer, struct dp_counters *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < dp->n_workers; i++) {
+		const struct peer_worker *pw = &dp->workers[i]->peers[peer->id];
+
+		out->rx_packets += atomic_load_explicit(&pw->rx_packets, memory_order_relaxed);
+		out->rx_bytes += atomic_load_explicit(&pw->rx_bytes, memory_order_relaxed);
+		out->tx_packets += atomic_load_explicit(&pw->tx_packets, memory_order_relaxed);
+		out->tx_bytes += atomic_load_explicit(&pw->tx_bytes, memory_order_relaxed);
+	}
+}
+
+void
+dp_peer_traffic(const struct peer_dp *peer, struct dp_traffic *out)
+{
+	out->last_rx_ns = atomic_load_explicit(&peer->last_rx_ns, memory_order_relaxed);
+	out->last_tx_ns = atomic_load_explicit(&peer->last_tx_ns, memory_order_relaxed);
+	out->last_rx_data_ns = atomic_load_explicit(&peer->last_rx_data_ns, memory_order_relaxed);
+	out->rx_data_since_ns = atomic_load_explicit(&peer->rx_data_since_ns, memory_order_relaxed);
+	out->tx_data_since_ns = atomic_load_explicit(&peer->tx_data_since_ns, memory_order_relaxed);
+}
+
+/* ---- indices and sessions ------------------------------------------------------------ */
+
+bool
+dp_index_alloc(struct dataplane *dp, void *owner, uint32_t *index)
+{
+	return index_alloc(&dp->index, owner, index);
+}
+
+void
+dp_index_free(struct dataplane *dp, uint32_t index)
+{
+	index_free(&dp->index, index);
+}
+
+void *
+dp_index_owner(const struct dataplane *dp, uint32_t index)
+{
+	return index_owner(&dp->index, index);
+}
+
+struct session *
+dp_session_publish(struct dataplane *dp, struct peer_dp *peer, const struct session_params *params)
+{
+	struct session *s = rte_zmalloc("session", sizeof(*s), RTE_CACHE_LINE_SIZE);
+	uint64_t now = dp_now_ns();
+
+	if (s == NULL)
+		return NULL;
+	memcpy(s->recv_key, params->recv_key, sizeof(s->recv_key));
+	memcpy(s->send_key, params->send_key, sizeof(s->send_key));
+	s->peer = peer;
+	s->local_index = params->local_index;
+	s->remote_index = params->remote_index;
+	s->iface = peer->iface;
+	s->owner = params->owner;
+	s->initiator = params->initiator;
+	s->confirmed = params->initiator;
+	s->reject_ns = now + REJECT_AFTER_TIME_NS;
+	s->rekey_send_ns = params->initiator ? now + REKEY_AFTER_TIME_NS : UINT64_MAX;
+	s->rekey_recv_ns = params->initiator ? now + REKEY_ON_RECEIVE_NS : UINT64_MAX;
+	atomic_fetch_add_explicit(&dp->n_sessions, 1, memory_order_relaxed);
+	index_publish(&dp->index, s->local_index, s);
+	return s;
+}
+
+static void
+session_free(void *arg)
+{
+	struct session *s = arg;
+
+	crypto_wipe(s, sizeof(*s));
+	rte_free(s);
+}
+
+void
+dp_session_retire(struct dataplane *dp, struct session *s)
+{
+	index_publish(&dp->index, s->local_index, NULL);
+	atomic_fetch_sub_explicit(&dp->n_sessions, 1, memory_order_relaxed);
+	rcu_defer(dp->rcu, session_free, s);
+}
+
+void
+dp_peer_set_current(struct peer_dp *peer, struct session *session)
+{
+	atomic_store_explicit(&peer->current, session, memory_order_release);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The way up: events and punted packets, each through a bounded ring of its own. */
+#include <rte_ring_elem.h>
+
+#include "dataplane/worker.h"
+
+bool
+worker_event(struct worker *w, const struct dp_event *event)
+{
+	if (rte_ring_sp_enqueue_elem(w->events, (void *)(uintptr_t)event, sizeof(*event)) != 0) {
+		w->stats.drops[DROP_queue_full][IFACE_NONE]++;
+		return false;
+	}
+	w->wake_control = true;
+	return true;
+}
+
+void
+worker_punt(struct worker *w, struct rte_mbuf *m, enum punt_ring ring)
+{
+	if (rte_ring_sp_enqueue(w->punt[ring], m) != 0) {
+		worker_drop(w, m, DROP_queue_full, pkt_meta(m)->iface);
+		return;
+	}
+	w->wake_control = true;
+}
+
+void
+worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum drop_reason reason,
+	uint8_t iface, uint8_t type4, uint8_t code4, uint8_t type6, uint8_t code6, uint32_t info)
+{
+	w->stats.drops[reason][iface < IFACE_MAX ? iface : IFACE_NONE]++;
+	*pkt_meta(p->m) = (struct pkt_meta){
+		.kind = PKT_PUNT_ICMP,
+		.port = p->port,
+		.iface = p->iface,
+		.worker = w->id,
+		.icmp_type = p->family == IP_V4 ? type4 : type6,
+		.icmp_code = p->family == IP_V4 ? code4 : code6,
+		.family = p->family,
+		.icmp_info = info,
+		.peer_id = p->from_peer,
+	};
+	/* The packet is counted already: a full ring costs the answer only. */
+	if (rte_ring_sp_enqueue(w->punt[PUNT_RING_LOCAL], p->m) != 0)
+		rte_pktmbuf_free(p->m);
+	else
+		w->wake_control = true;
+}
+
+void
+worker_want_handshake(struct worker *w, struct peer_dp *peer)
+{
+	struct dp_event event = {
+		.type = DP_WANT_HANDSHAKE,
+		.worker = w->id,
+		.peer_id = peer->id,
+		.peer_generation = peer->generation,
+	};
+
+	if (atomic_load_explicit(&peer->handshake_wanted, memory_order_relaxed))
+		return;
+	if (worker_event(w, &event))
+		atomic_store_explicit(&peer->handshake_wanted, true, memory_order_relaxed);
+}

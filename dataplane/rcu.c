@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The defer queue and rte_lpm's grace periods are still experimental API in 22.11. */
+#define ALLOW_EXPERIMENTAL_API
+#include <rte_errno.h>
+#include <rte_malloc.h>
+
+#include "dataplane/rcu.h"
+
+#define DEFER_QUEUE_SIZE 65536
+#define RECLAIM_AT_ONCE 1024
+
+struct deferred {
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+struct rcu {
+	struct rte_rcu_qsbr *qsbr;
+	struct rte_rcu_qsbr_dq *dq;
+};
+
+static void
+run_deferred(void *p, void *entries, unsigned n)
+{
+	struct deferred *d = entries;
+
+	(void)p;
+	for (unsigned i = 0; i < n; i++)
+		d[i].fn(d[i].arg);
+}
+
+struct rcu *
+rcu_create(unsigned n_readers)
+{
+	static unsigned serial; /* names of defer queues are process-wide */
+	char name[RTE_RCU_QSBR_DQ_NAMESIZE];
+	struct rte_rcu_qsbr_dq_parameters params = {
+		.name = name,
+		.size = DEFER_QUEUE_SIZE,
+		.esize = sizeof(struct deferred),
+		.trigger_reclaim_limit = DEFER_QUEUE_SIZE / 2,
+		.max_reclaim_size = RECLAIM_AT_ONCE,
+		.free_fn = run_deferred,
+	};
+	struct rcu *rcu = rte_zmalloc("rcu", sizeof(*rcu), 0);
+
+	if (rcu == NULL)
+		return NULL;
+	snprintf(name, sizeof(name), "wgdp_defer%u", serial++);
+	rcu->qsbr = rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(n_readers), RTE_CACHE_LINE_SIZE);
+	if (rcu->qsbr == NULL || rte_rcu_qsbr_init(rcu->qsbr, n_readers) != 0)
+		goto fail;
+	params.v = rcu->qsbr;
+	rcu->dq = rte_rcu_qsbr_dq_create(&params);
+	if (rcu->dq == NULL)
+		goto fail;
+	return rcu;
+fail:
+	rte_free(rcu->qsbr);
+	rte_free(rcu);
+	return NULL;
+}
+
+void
+rcu_destroy(struct rcu *rcu)
+{
+	if (rcu == NULL)
+		return;
+	while (rcu_reclaim(rcu))
+		;
+	rte_rcu_qsbr_dq_delete(rcu->dq);
+	rte_free(rcu->qsbr);
+	rte_free(rcu);
+}
+
+struct rte_rcu_qsbr *
+rcu_qsbr(struct rcu *rcu)
+{
+	return rcu->qsbr;
+}
+
+void
+rcu_defer(struct rcu *rcu, void (*fn)(void *arg), void *arg)
+{
+	struct deferred d = {fn, arg};
+
+	if (rte_rcu_qsbr_dq_enqueue(rcu->dq, &d) == 0)
+		return;
+	/* The queue is full: waiting here is the bounded way out. */
+	rcu_synchronize(rcu);
+	fn(arg);
+}
+
+bool
+rcu_reclaim(struct rcu *rcu)
+{
+	unsigned freed = 0, pending = 0, available = 0;
+
+	rte_rcu_qsbr_dq_reclaim(rcu->dq, RECLAIM_AT_ONCE, &freed, &pending, &available);
+	return pending != 0;
+}
+
+void
+rcu_synchronize(struct rcu *rcu)
+{
+	rte_rcu_qsbr_synchronize(rcu->qsbr, RTE_QSBR_THRID_INVALID);
+}
+
+int
+rcu_attach_lpm(struct rcu *rcu, struct rte_lpm *lpm)
+{
+	struct rte_lpm_rcu_config config = {.v = rcu->qsbr, .mode = RTE_LPM_QSBR_MODE_DQ};
+
+	return rte_lpm_rcu_qsbr_add(lpm, &config) == 0 ? 0 : -1;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From the port to one of three ways: transport data to decap, other IP to
+ * forward, everything slow to control. The UDP checksum of WireGuard messages
+ * is not looked at: what it would protect is authenticated (mac1 or AEAD).
+ */
+#include <rte_arp.h>
+#include <rte_ethdev.h>
+#include <rte_ip.h>
+#include <rte_udp.h>
+
+#include "dataplane/worker.h"
+
+struct classified {
+	struct rx_data data[BURST];
+	struct fwd_packet plain[BURST];
+	unsigned n_data, n_plain;
+};
+
+static bool
+is_local4(const struct dataplane *dp, uint32_t addr_be)
+{
+	for (uint32_t i = 0; i < dp->n_local4; i++)
+		if (dp->local4_be[i] == addr_be)
+			return true;
+	return false;
+}
+
+static bool
+is_local6(const struct dataplane *dp, const uint8_t addr[16])
+{
+	for (uint32_t i = 0; i < dp->n_local6; i++)
+		if (memcmp(dp->local6[i], addr, 16) == 0)
+			return true;
+	return false;
+}
+
+static void
+punt_handshake(struct worker *w, const struct port *port, const struct rx_data *d)
+{
+	struct pkt_meta *meta = pkt_meta(d->m);
+	const uint8_t *frame = rte_pktmbuf_mtod(d->m, const uint8_t *);
+
+	*meta = (struct pkt_meta){
+		.kind = PKT_PUNT_HANDSHAKE,
+		.port = port->id,
+		.iface = d->iface,
+		.worker = w->id,
+		.tos = d->tos,
+		.family = d->family,
+		.l3_off = (uint16_t)(d->l3 - frame),
+		.wg_off = (uint16_t)(d->wg - frame),
+		.peer_id = PKT_NO_PEER,
+	};
+	d->m->data_off += meta->wg_off;
+	d->m->data_len = d->m->pkt_len = d->wg_len;
+	worker_punt(w, d->m, PUNT_RING_HANDSHAKE);
+}
+
+/* A UDP datagram to a listen port of ours: by type and exact length. */
+static void
+classify_wireguard(
+	struct worker *w, const struct port *port, struct rx_data *d, struct classified *out)
+{
+	uint32_t type_le;
+
+	if (d->wg_len < sizeof(type_le)) {
+		worker_drop(w, d->m, DROP_rx_malformed, d->iface);
+		return;
+	}
+	memcpy(&type_le, d->wg, sizeof(type_le));
+	switch (rte_le_to_cpu_32(type_le)) {
+	case MESSAGE_DATA:
+		if (d->wg_len < MESSAGE_DATA_MIN_LEN)
+			break;
+		out->data[out->n_data++] = *d;
+		return;
+	case MESSAGE_INITIATION:
+		if (d->wg_len != sizeof(struct message_initiation))
+			break;
+		punt_handshake(w, port, d);
+		return;
+	case MESSAGE_RESPONSE:
+		if (d->wg_len != sizeof(struct message_response))
+			break;
+		punt_handshake(w, port, d);
+		return;
+	case MESSAGE_COOKIE_REPLY:
+		if (d->wg_len != sizeof(struct message_cookie_reply))
+			break;
+		punt_handshake(w, port, d);
+		return;
+	default:
+		break;
+	}
+	worker_drop(w, d->m, DROP_rx_malformed, d->iface);
+}
+
+/* True when it was a datagram for an interface (and is gone). */
+static bool
+classify_udp(struct worker *w, const struct port *port, struct rte_mbuf *m, uint8_t *l3,
+	uint16_t l3_len, uint16_t l4_len, uint8_t family, uint8_t tos, struct classified *out)
+{
+	const struct rte_udp_hdr *udp = (const void *)(l3 + l3_len);
+	uint16_t dgram_len;
+	uint8_t iface;
+
+	if (l4_len < sizeof(*udp))
+		return false;
+	iface = w->dp->iface_of_port[rte_be_to_cpu_16(udp->dst_port)];
+	if (iface == PKT_NO_IFACE)
+		return false;
+	if (family == IP_V4 ? !is_local4(w->dp, ((const struct rte_ipv4_hdr *)(void *)l3)->dst_addr)
+			    : !is_local6(w->dp, l3 + offsetof(struct rte_ipv6_hdr, dst_addr)))
+		return false;
+	dgram_len = rte_be_to_cpu_16(udp->dgram_len);
+	if (dgram_len < sizeof(*udp) || dgram_len > l4_len) {
+		worker_drop(w, m, DROP_rx_malformed, iface);
+		return true;
+	}
+	classify_wireguard(w, port,
+		&(struct rx_data){
+			.m = m,
+			.l3 = l3,
+			.wg = l3 + l3_len + sizeof(*udp),
+			.wg_len = dgram_len - sizeof(*udp),
+			.tos = tos,
+			.family = family,
+			.iface = iface,
+			.port = port->id,
+		},
+		out);
+	return true;
+}
+
+static void
+to_forward(const struct port *port, struct rte_mbuf *m, uint8_t family, struct classified *out)
+{
+	rte_pktmbuf_adj(m, RTE_ETHER_HDR_LEN);
+	out->plain[out->n_plain++] = (struct fwd_packet){
+		.m = m,
+		.from_peer = PKT_NO_PEER,
+		.family = family,
+		.iface = PKT_NO_IFACE,
+		.port = port->id,
+	};
+}
+
+static bool
+ipv4_checksum_good(const struct port *port, const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip,
+	uint16_t header_len)
+{
+	if (port->hw_rx_ipv4_csum) {
+		uint64_t flags = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+
+		if (flags == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+			return true;
+		if (flags == RTE_MBUF_F_RX_IP_CKSUM_BAD)
+			return false;
+	}
+	return rte_raw_cksum(ip, header_len) == 0xffff;
+}
+
+static void
+classify_ipv4(struct worker *w, const struct port *port, struct rte_mbuf *m, bool broadcast,
+	struct classified *out)
+{
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, void *, RTE_ETHER_HDR_LEN);
+	uint16_t have = m->data_len - RTE_ETHER_HDR_LEN, header_len, total;
+
+	if (have < sizeof(*ip)) {
+		worker_drop(w, m, DROP_rx_truncated, PKT_NO_IFACE);
+		return;
+	}
+	header_len = (ip->version_ihl & 0x0f) * 4;
+	total = rte_be_to_cpu_16(ip->total_length);
+	if (ip->version_ihl >> 4 != 4 || header_len < sizeof(*ip) || total < header_len) {
+		worker_drop(w, m, DROP_rx_malformed, PKT_NO_IFACE);
+		return;
+	}
+	if (total > have) {
+		worker_drop(w, m, DROP_rx_truncated, PKT_NO_IFACE);
+		return;
+	}
+	if (!ipv4_checksum_good(port, m, ip, header_len)) {
+		worker_drop(w, m, DROP_rx_malformed, PKT_NO_IFACE);
+		return;
+	}
+	if (broadcast) { /* RFC 1122, 3.3.6: link broadcasts are not for forwarding */
+		worker_drop(w, m, DROP_rx_unsupported, PKT_NO_IFACE);
+		return;
+	}
+	m->data_len = m->pkt_len = RTE_ETHER_HDR_LEN + total; /* without Ethernet padding */
+	if (ip->next_proto_id == IPPROTO_UDP &&
+		(ip->fragment_offset &
+			rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) == 0 &&
+		classify_udp(w, port, m, (uint8_t *)ip, header_len, total - header_len, IP_V4,
+			ip->type_of_service, out))
+		return;
+	to_forward(port, m, IP_V4, out);
+}
+
+static void
+punt_local6(struct worker *w, const struct port *port, struct rte_mbuf *m)
+{
+	*pkt_meta(m) = (struct pkt_meta){
+		.kind = PKT_PUNT_LOCAL,
+		.port = port->id,
+		.iface = PKT_NO_IFACE,
+		.worker = w->id,
+		.l3_off = RTE_ETHER_HDR_LEN,
+		.peer_id = PKT_NO_PEER,
+	};
+	rte_pktmbuf_adj(m, RTE_ETHER_HDR_LEN);
+	worker_punt(w, m, PUNT_RING_LOCAL);
+}
+
+static void
+classify_ipv6(struct worker *w, const struct port *port, struct rte_mbuf *m, struct classified *out)
+{
+	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(m, void *, RTE_ETHER_HDR_LEN);
+	uint16_t have = m->data_len - RTE_ETHER_HDR_LEN;
+	const uint8_t *dst = (const uint8_t *)ip + offsetof(struct rte_ipv6_hdr, dst_addr);
+	uint32_t vtc, total;
+
+	if (have < sizeof(*ip)) {
+		worker_drop(w, m, DROP_rx_truncated, PKT_NO_IFACE);
+		return;
+	}
+	vtc = rte_be_to_cpu_32(ip->vtc_flow);
+	total = sizeof(*ip) + rte_be_to_cpu_16(ip->payload_len);
+	if (vtc >> 28 != 6) {
+		worker_drop(w, m, DROP_rx_malformed, PKT_NO_IFACE);
+		return;
+	}
+	if (total > have) {
+		worker_drop(w, m, DROP_rx_truncated, PKT_NO_IFACE);
+		return;
+	}
+	m->data_len = m->pkt_len = RTE_ETHER_HDR_LEN + total;
+	if (ip->proto == IPPROTO_UDP && classify_udp(w, port, m, (uint8_t *)ip, sizeof(*ip),
+						total - sizeof(*ip), IP_V6, vtc >> 20, out))
+		return;
+	/* Neighbour discovery is link-local or multicast; nothing else of these is for us. */
+	if (dst[0] == 0xff || (dst[0] == 0xfe && (dst[1] & 0xc0) == 0x80)) {
+		if (ip->proto == IPPROTO_ICMPV6)
+			punt_local6(w, port, m);
+		else
+			worker_drop(w, m, DROP_rx_unsupported, PKT_NO_IFACE);
+		return;
+	}
+	to_forward(port, m, IP_V6, out);
+}
+
+static void
+classify(struct worker *w, const struct port *port, struct rte_mbuf *m, struct classified *out)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	bool group;
+
+	if (unlikely(m->nb_segs > 1 && rte_pktmbuf_linearize(m) != 0)) {
+		worker_drop(w, m, DROP_rx_truncated, PKT_NO_IFACE);
+		return;
+	}
+	if (unlikely(m->data_len < RTE_ETHER_HDR_LEN)) {
+		worker_drop(w, m, DROP_rx_truncated, PKT_NO_IFACE);
+		return;
+	}
+	group = rte_is_multicast_ether_addr(&eth->dst_addr);
+	if (!group && !rte_is_same_ether_addr(&eth->dst_addr, &port->mac)) {
+		worker_drop(w, m, DROP_rx_not_for_us, PKT_NO_IFACE);
+		return;
+	}
+	switch (eth->ether_type) {
+	case RTE_BE16(RTE_ETHER_TYPE_IPV4):
+		classify_ipv4(w, port, m, group, out);
+		return;
+	case RTE_BE16(RTE_ETHER_TYPE_IPV6):
+		classify_ipv6(w, port, m, out);
+		return;
+	case RTE_BE16(RTE_ETHER_TYPE_ARP):
+		*pkt_meta(m) = (struct pkt_meta){
+			.kind = PKT_PUNT_ARP,
+			.port = port->id,
+			.iface = PKT_NO_IFACE,
+			.worker = w->id,
+			.peer_id = PKT_NO_PEER,
+		};
+		worker_punt(w, m, PUNT_RING_LOCAL);
+		return;
+	default:
+		worker_drop(w, m, DROP_rx_unsupported, PKT_NO_IFACE);
+	}
+}
+
+static unsigned
+rx_queue_poll(struct worker *w, const struct rx_queue *q)
+{
+	const struct port *port = &w->dp->ports.port[q->port];
+	struct rte_mbuf *m[BURST];
+	struct classified c;
+	unsigned n = rte_eth_rx_burst(port->dpdk_id, q->queue, m, BURST);
+
+	if (n == 0)
+		return 0;
+	w->stats.rx_packets += n;
+	worker_stage_done(w, STAGE_rx, n);
+	c.n_data = c.n_plain = 0;
+	for (unsigned i = 0; i < RTE_MIN(n, 4u); i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	for (unsigned i = 0; i < n; i++) {
+		if (i + 4 < n)
+			rte_prefetch0(rte_pktmbuf_mtod(m[i + 4], void *));
+		classify(w, port, m[i], &c);
+	}
+	worker_stage_done(w, STAGE_classify, n);
+	if (c.n_data > 0)
+		worker_decap(w, c.data, c.n_data);
+	if (c.n_plain > 0)
+		worker_forward(w, c.plain, c.n_plain);
+	return n;
+}
+
+unsigned
+worker_rx_poll(struct worker *w)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < w->n_rxq; i++)
+		n += rx_queue_poll(w, &w->rxq[i]);
+	return n;
+}

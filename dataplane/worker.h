@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker lcore and the stages of its packet path. Private to this room.
+ * Everything in struct worker belongs to that worker's thread unless the
+ * field says otherwise.
+ */
+#ifndef DATAPLANE_WORKER_H
+#define DATAPLANE_WORKER_H
+
+#include <stdalign.h>
+#include <rte_ring.h>
+
+#include "crypto_accel/crypto_accel.h"
+#include "dataplane/clock.h"
+#include "dataplane/dataplane.h"
+#include "dataplane/fib.h"
+#include "dataplane/index_table.h"
+#include "dataplane/mailbox.h"
+#include "dataplane/peer_dp.h"
+#include "dataplane/session.h"
+
+#define BURST 64 /* packets a stage handles at once */
+#define NEIGH_HOLDS 64 /* neighbours that packets of a worker may wait for */
+#define NEIGH_HOLD_PACKETS 32 /* waiting for one neighbour */
+#define NEIGH_CACHE 256 /* entries, a power of two */
+
+/* One peer's state on one worker: counters (any thread reads) and staged packets. */
+struct peer_worker {
+	_Atomic uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	struct rte_mbuf *staged_head, *staged_tail;
+	uint32_t n_staged;
+} __rte_cache_aligned;
+
+/* Transport data on its way through decap. */
+struct rx_data {
+	struct rte_mbuf *m; /* data at the Ethernet header */
+	uint8_t *l3; /* outer IP header */
+	uint8_t *wg; /* WireGuard header */
+	uint16_t wg_len; /* of the whole message */
+	uint8_t tos; /* of the outer header */
+	uint8_t family; /* of the outer header */
+	uint8_t iface;
+	uint8_t port;
+};
+
+/* A cleartext packet on its way through forward. */
+struct fwd_packet {
+	struct rte_mbuf *m; /* data at the IP header, exactly the IP packet */
+	uint32_t from_peer; /* or PKT_NO_PEER */
+	uint8_t family;
+	uint8_t iface; /* of from_peer, or PKT_NO_IFACE */
+	uint8_t port; /* where it came in */
+};
+
+/* A packet for a peer on its way through encap. */
+struct encap_packet {
+	struct rte_mbuf *m; /* data at the inner IP header; empty is a keepalive */
+	uint32_t peer_id;
+	uint32_t from_peer; /* of the packet, for answers to it */
+	uint8_t from_iface;
+	uint8_t from_port;
+};
+
+struct neigh_hold {
+	struct ip_addr addr; /* family IP_NONE: free */
+	uint8_t port;
+	bool asked; /* control has been told */
+	uint16_t n;
+	uint64_t since_ns;
+	struct rte_mbuf *head, *tail;
+};
+
+struct tx_buffer {
+	unsigned n;
+	struct rte_mbuf *m[BURST];
+};
+
+struct rx_queue {
+	uint8_t port;
+	uint16_t queue;
+};
+
+struct worker {
+	/* Set before start. */
+	struct dataplane *dp;
+	uint8_t id;
+	uint32_t lcore;
+	struct fib *fib;
+	struct aead_ctx *aead;
+	struct rx_queue rxq[PORT_MAX * 4];
+	unsigned n_rxq;
+	uint32_t staged_max; /* all peers together */
+	uint32_t staged_max_peer;
+
+	/* Rings: the other end is control, or another worker. */
+	struct rte_ring *mailbox; /* control produces */
+	struct rte_ring *inject; /* control produces */
+	struct rte_ring *handoff; /* the other workers produce */
+	struct rte_ring *events; /* control consumes */
+	struct rte_ring *punt[PUNT_RING_COUNT]; /* control consumes */
+	int wake_fd; /* eventfd: ends a nap */
+	atomic_bool napping; /* this worker writes; whoever fills a ring reads */
+	atomic_bool stop; /* control writes */
+
+	/* A turn of the loop. */
+	uint64_t now_ns;
+	uint64_t mark_tsc; /* end of the last stage */
+	bool wake_control; /* something was put into a ring for control */
+	uint32_t idle_turns;
+	uint64_t next_housekeeping_ns;
+
+	uint32_t n_staged;
+	uint16_t ipv4_id; /* outer packets leave with DF clear: RFC 6864 wants them distinct */
+	struct peer_worker *peers; /* by peer id */
+	struct tx_buffer tx[PORT_MAX];
+	struct tx_buffer to_worker[WORKER_MAX];
+	struct neigh *neigh_cache[NEIGH_CACHE]; /* hints, forgotten every nap and housekeeping */
+	struct neigh_hold holds[NEIGH_HOLDS];
+
+	struct worker_stats stats; /* any thread reads */
+} __rte_cache_aligned;
+
+struct iface_dp {
+	char name[16];
+	uint16_t listen_port;
+	uint16_t mtu;
+	bool hairpin;
+};
+
+/* A retired peer whose id is not free yet. */
+struct retired_peer {
+	struct retired_peer *next;
+	struct dataplane *dp;
+	struct peer_dp *peer;
+	_Atomic uint32_t pending; /* workers that still hold state of the id */
+};
+
+#define LOCAL_MAX (PORT_MAX * (PORT_ADDR_MAX + 1))
+
+struct dataplane {
+	/* Read by all threads, written before start. */
+	struct rte_mempool *pool;
+	struct ports ports;
+	struct fib *fib;
+	struct index_table index;
+	_Atomic(struct peer_dp *) *peers; /* by id; control publishes */
+	struct iface_dp ifaces[IFACE_MAX];
+	uint8_t n_ifaces;
+	uint8_t n_workers;
+	bool adaptive_idle;
+	uint8_t iface_of_port[UINT16_MAX + 1]; /* by UDP port, or PKT_NO_IFACE */
+	uint32_t n_local4, n_local6; /* the ports' addresses: outer destinations */
+	uint32_t local4_be[LOCAL_MAX];
+	uint8_t local6[LOCAL_MAX][16];
+	struct neigh_table *neighbours;
+	struct rcu *rcu;
+	struct rte_rcu_qsbr *qsbr;
+	void (*wake_control)(void *arg);
+	void *wake_arg;
+	struct worker *workers[WORKER_MAX];
+
+	/* Control only. */
+	uint32_t max_peers;
+	uint32_t *free_ids;
+	uint32_t n_free_ids;
+	uint32_t *generations; /* by id */
+	struct retired_peer *retired; /* grace period over, waiting for workers to confirm */
+	_Atomic uint64_t n_peers, n_sessions; /* any thread reads */
+	uint64_t control_drops[DROP_REASON_COUNT][IFACE_MAX + 1]; /* any thread reads */
+	bool running;
+};
+
+/* ---- small things every stage uses ------------------------------------------- */
+
+static inline void
+worker_drop(struct worker *w, struct rte_mbuf *m, enum drop_reason reason, uint8_t iface)
+{
+	w->stats.drops[reason][iface < IFACE_MAX ? iface : IFACE_NONE]++;
+	rte_pktmbuf_free(m);
+}
+
+/* Charge the cycles since the previous call to this stage. */
+static inline void
+worker_stage_done(struct worker *w, enum stage stage, unsigned packets)
+{
+	uint64_t now = rte_rdtsc();
+
+	w->stats.stage_cycles[stage] += now - w->mark_tsc;
+	w->stats.stage_packets[stage] += packets;
+	w->mark_tsc = now;
+}
+
+static inline struct peer_dp *
+worker_peer(const struct worker *w, uint32_t id)
+{
+	return atomic_load_explicit(&w->dp->peers[id], memory_order_acquire);
+}
+
+/* Owner-only counters that other threads read: no atomic addition needed. */
+static inline void
+counter_add(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_store_explicit(
+		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+/* End a nap of the worker that reads a ring, after something was put into it. */
+void worker_wake(struct worker *w);
+
+/* ---- up (punt.c) ----------------------------------------------------------------- */
+
+/* False when the ring is full; the caller must be able to raise it again. */
+bool worker_event(struct worker *w, const struct dp_event *event);
+/* Takes the packet; a full ring is queue_full. The caller has filled the meta. */
+void worker_punt(struct worker *w, struct rte_mbuf *m, enum punt_ring ring);
+/* Count a drop and have control answer it with an ICMP error. Takes the packet. */
+void worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum drop_reason reason,
+	uint8_t iface, uint8_t type4, uint8_t code4, uint8_t type6, uint8_t code6, uint32_t info);
+/* Ask control for a handshake with the peer, once until control clears the flag. */
+void worker_want_handshake(struct worker *w, struct peer_dp *peer);
+
+/* ---- stages ------------------------------------------------------------------------ */
+
+/* rx.c */
+unsigned worker_rx_poll(struct worker *w);
+/* decap.c: n up to BURST; forwards what comes out. */
+void worker_decap(struct worker *w, struct rx_data *in, unsigned n);
+/* forward.c: n up to BURST. */
+void worker_forward(struct worker *w, const struct fwd_packet *in, unsigned n);
+/* encap.c: n up to BURST. */
+void worker_encap(struct worker *w, const struct encap_packet *in, unsigned n);
+/* stage.c: await a session. */
+void worker_stage(struct worker *w, struct peer_dp *peer, struct rte_mbuf *m);
+void worker_flush_staged(struct worker *w, uint32_t peer_id);
+void worker_drop_staged(struct worker *w, uint32_t peer_id);
+/* output.c: data at a complete IP packet for dst (FIB_PORT or FIB_VIA), whose address is addr. */
+void worker_output(
+	struct worker *w, struct rte_mbuf *m, fib_dst dst, uint8_t family, const uint8_t *addr);
+void worker_neigh_done(struct worker *w, uint8_t port, const struct ip_addr *addr, bool resolved);
+void worker_neigh_housekeeping(struct worker *w);
+/* handoff.c */
+void worker_handoff(struct worker *w, uint8_t to, struct rte_mbuf *m);
+void worker_handoff_flush(struct worker *w);
+unsigned worker_handoff_poll(struct worker *w);
+/* tx.c: data at the Ethernet header. */
+void worker_tx(struct worker *w, uint8_t port, struct rte_mbuf *m);
+void worker_tx_flush(struct worker *w);
+/* mailbox.c */
+unsigned worker_mailbox_poll(struct worker *w);
+unsigned worker_inject_poll(struct worker *w);
+/* frag.c: split an IPv4 packet with DF clear; out holds up to max. Takes the packet if it succeeds
+ * (> 0). */
+int worker_fragment4(
+	struct worker *w, struct rte_mbuf *m, uint16_t mtu, struct rte_mbuf **out, unsigned max);
+/* worker.c: the lcore's main function; arg is the struct worker. */
+int worker_main(void *arg);
+
+#endif
