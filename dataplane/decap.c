@@ -148,12 +148,10 @@ note_received(struct worker *w, struct session *s, const struct rx_data *d, bool
 	if (now - atomic_load_explicit(&peer->last_rx_data_ns, memory_order_relaxed) >
 		TIMESTAMP_STEP_NS)
 		atomic_store_explicit(&peer->last_rx_data_ns, now, memory_order_relaxed);
-	if (atomic_load_explicit(&peer->rx_data_since_ns, memory_order_relaxed) == 0 &&
-		worker_event(w, &(struct dp_event){.type = DP_TRAFFIC,
-					.worker = w->id,
-					.peer_id = peer->id,
-					.peer_generation = peer->generation}))
+	if (atomic_load_explicit(&peer->rx_data_since_ns, memory_order_relaxed) == 0) {
 		atomic_store_explicit(&peer->rx_data_since_ns, now, memory_order_relaxed);
+		worker_tell_traffic(w, peer);
+	}
 }
 
 static void

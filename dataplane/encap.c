@@ -185,12 +185,10 @@ note_sent(struct worker *w, struct peer_dp *peer, uint16_t wg_len, bool is_data)
 		atomic_store_explicit(&peer->last_tx_ns, now, memory_order_relaxed);
 	if (atomic_load_explicit(&peer->rx_data_since_ns, memory_order_relaxed) != 0)
 		atomic_store_explicit(&peer->rx_data_since_ns, 0, memory_order_relaxed);
-	if (is_data && atomic_load_explicit(&peer->tx_data_since_ns, memory_order_relaxed) == 0 &&
-		worker_event(w, &(struct dp_event){.type = DP_TRAFFIC,
-					.worker = w->id,
-					.peer_id = peer->id,
-					.peer_generation = peer->generation}))
+	if (is_data && atomic_load_explicit(&peer->tx_data_since_ns, memory_order_relaxed) == 0) {
 		atomic_store_explicit(&peer->tx_data_since_ns, now, memory_order_relaxed);
+		worker_tell_traffic(w, peer);
+	}
 }
 
 /*

@@ -42,6 +42,8 @@ handle(struct worker *w, const struct dp_message *msg)
 {
 	switch ((enum dp_message_type)msg->type) {
 	case MSG_FLUSH_STAGED:
+		if (msg->keepalive && w->peers[msg->peer_id].n_staged == 0)
+			send_keepalive(w, msg->peer_id);
 		worker_flush_staged(w, msg->peer_id);
 		break;
 	case MSG_DROP_STAGED:

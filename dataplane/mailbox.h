@@ -19,7 +19,8 @@ enum dp_message_type {
 struct dp_message {
 	uint8_t type; /* enum dp_message_type */
 	uint8_t port; /* MSG_NEIGH_DONE */
-	uint8_t resolved;
+	uint8_t resolved; /* likewise */
+	uint8_t keepalive; /* MSG_FLUSH_STAGED: send an empty packet if nothing is staged */
 	uint32_t peer_id;
 	struct ip_addr addr; /* MSG_NEIGH_DONE */
 	_Atomic uint32_t *pending; /* MSG_PEER_GONE: workers that have not confirmed yet */

@@ -36,6 +36,7 @@ struct neigh_table {
 	struct rte_hash *hash;
 	struct rte_rcu_qsbr *qsbr;
 	unsigned capacity;
+	_Atomic uint32_t removals; /* control writes, any thread reads */
 	struct entry *free;
 	struct entry *dying_first, *dying_last;
 	struct entry entries[];
@@ -154,6 +155,8 @@ neigh_remove(struct neigh_table *t, struct neigh *n)
 	e->position = rte_hash_del_key(t->hash, &key);
 	if (e->position < 0)
 		return;
+	/* Before the grace period starts: whoever reports quiescent after it sees the new count. */
+	atomic_fetch_add_explicit(&t->removals, 1, memory_order_release);
 	e->token = rte_rcu_qsbr_start(t->qsbr);
 	e->state = ENTRY_DYING;
 	e->next = NULL;
@@ -163,6 +166,12 @@ neigh_remove(struct neigh_table *t, struct neigh *n)
 		t->dying_last->next = e;
 	t->dying_last = e;
 	reclaim(t);
+}
+
+uint32_t
+neigh_removals(const struct neigh_table *t)
+{
+	return atomic_load_explicit(&t->removals, memory_order_acquire);
 }
 
 struct neigh *

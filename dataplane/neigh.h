@@ -38,6 +38,12 @@ void neigh_table_destroy(struct neigh_table *t);
  */
 struct neigh *neigh_lookup(const struct neigh_table *t, uint8_t port, const struct ip_addr *addr);
 
+/*
+ * Counts removals. Whoever keeps entries from one quiescent report to the next
+ * must forget them when it has changed.
+ */
+uint32_t neigh_removals(const struct neigh_table *t);
+
 /* Control only. Insert returns the existing entry if there is one; NULL when full. */
 struct neigh *neigh_insert(struct neigh_table *t, uint8_t port, const struct ip_addr *addr);
 void neigh_remove(struct neigh_table *t, struct neigh *n);

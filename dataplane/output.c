@@ -152,6 +152,17 @@ worker_neigh_done(struct worker *w, uint8_t port, const struct ip_addr *addr, bo
 }
 
 void
+worker_neigh_refresh(struct worker *w)
+{
+	uint32_t removals = neigh_removals(w->dp->neighbours);
+
+	if (likely(removals == w->neigh_removals))
+		return;
+	w->neigh_removals = removals;
+	memset(w->neigh_cache, 0, sizeof(w->neigh_cache));
+}
+
+void
 worker_neigh_housekeeping(struct worker *w)
 {
 	for (unsigned i = 0; i < NEIGH_HOLDS; i++) {

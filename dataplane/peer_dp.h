@@ -35,6 +35,8 @@ struct peer_dp {
 	uint8_t iface;
 	/* Workers set it when they have asked for a handshake; control clears it. */
 	atomic_bool handshake_wanted;
+	/* Workers set it when they have told of traffic; control clears it to be told again. */
+	atomic_bool traffic_told;
 
 	/*
 	 * Sequence lock: odd while somebody writes. Writers (the session's owner

@@ -39,9 +39,12 @@ post_all(struct dataplane *dp, const struct dp_message *msg)
 }
 
 void
-dp_flush_staged(struct dataplane *dp, const struct peer_dp *peer)
+dp_flush_staged(struct dataplane *dp, const struct peer_dp *peer, bool keepalive, uint8_t owner)
 {
-	post_all(dp, &(struct dp_message){.type = MSG_FLUSH_STAGED, .peer_id = peer->id});
+	for (unsigned i = 0; i < dp->n_workers; i++)
+		post(dp->workers[i], &(struct dp_message){.type = MSG_FLUSH_STAGED,
+					     .keepalive = keepalive && i == owner,
+					     .peer_id = peer->id});
 }
 
 void
@@ -268,6 +271,26 @@ dp_peer_traffic(const struct peer_dp *peer, struct dp_traffic *out)
 	out->last_rx_data_ns = atomic_load_explicit(&peer->last_rx_data_ns, memory_order_relaxed);
 	out->rx_data_since_ns = atomic_load_explicit(&peer->rx_data_since_ns, memory_order_relaxed);
 	out->tx_data_since_ns = atomic_load_explicit(&peer->tx_data_since_ns, memory_order_relaxed);
+}
+
+void
+dp_peer_traffic_told(struct peer_dp *peer, bool told)
+{
+	atomic_store_explicit(&peer->traffic_told, told, memory_order_relaxed);
+}
+
+void
+dp_peer_note_received(struct peer_dp *peer)
+{
+	atomic_store_explicit(&peer->last_rx_ns, dp_now_ns(), memory_order_relaxed);
+	atomic_store_explicit(&peer->tx_data_since_ns, 0, memory_order_relaxed);
+}
+
+void
+dp_peer_note_sent(struct peer_dp *peer)
+{
+	atomic_store_explicit(&peer->last_tx_ns, dp_now_ns(), memory_order_relaxed);
+	atomic_store_explicit(&peer->rx_data_since_ns, 0, memory_order_relaxed);
 }
 
 /* ---- indices and sessions ------------------------------------------------------------ */

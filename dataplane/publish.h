@@ -59,6 +59,14 @@ struct dp_traffic {
 	uint64_t rx_data_since_ns, tx_data_since_ns;
 };
 void dp_peer_traffic(const struct peer_dp *peer, struct dp_traffic *out);
+/*
+ * Have workers raise DP_TRAFFIC again, or not. The flag and the words are not
+ * ordered: after clearing it, look at the words once more a moment later.
+ */
+void dp_peer_traffic_told(struct peer_dp *peer, bool told);
+/* A handshake message of the peer was authenticated, or one was sent: it counts as traffic. */
+void dp_peer_note_received(struct peer_dp *peer);
+void dp_peer_note_sent(struct peer_dp *peer);
 
 /* ---- indices and sessions -------------------------------------------------------- */
 
@@ -85,7 +93,9 @@ void dp_peer_set_current(struct peer_dp *peer, struct session *session);
 
 /* ---- messages to workers ------------------------------------------------------------ */
 
-void dp_flush_staged(struct dataplane *dp, const struct peer_dp *peer);
+/* Send what is staged; with keepalive, worker `owner` sends an empty packet if it has nothing. */
+void dp_flush_staged(
+	struct dataplane *dp, const struct peer_dp *peer, bool keepalive, uint8_t owner);
 void dp_drop_staged(struct dataplane *dp, const struct peer_dp *peer);
 /* Have one worker seal and send an empty packet. */
 void dp_send_keepalive(struct dataplane *dp, const struct peer_dp *peer);

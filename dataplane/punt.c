@@ -48,18 +48,31 @@ worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum drop_reason 
 		w->wake_control = true;
 }
 
-void
-worker_want_handshake(struct worker *w, struct peer_dp *peer)
+/* Raise an event of a peer, once until control clears the flag. */
+static void
+tell_once(struct worker *w, struct peer_dp *peer, atomic_bool *told, enum dp_event_type type)
 {
 	struct dp_event event = {
-		.type = DP_WANT_HANDSHAKE,
+		.type = type,
 		.worker = w->id,
 		.peer_id = peer->id,
 		.peer_generation = peer->generation,
 	};
 
-	if (atomic_load_explicit(&peer->handshake_wanted, memory_order_relaxed))
+	if (atomic_load_explicit(told, memory_order_relaxed))
 		return;
 	if (worker_event(w, &event))
-		atomic_store_explicit(&peer->handshake_wanted, true, memory_order_relaxed);
+		atomic_store_explicit(told, true, memory_order_relaxed);
+}
+
+void
+worker_want_handshake(struct worker *w, struct peer_dp *peer)
+{
+	tell_once(w, peer, &peer->handshake_wanted, DP_WANT_HANDSHAKE);
+}
+
+void
+worker_tell_traffic(struct worker *w, struct peer_dp *peer)
+{
+	tell_once(w, peer, &peer->traffic_told, DP_TRAFFIC);
 }

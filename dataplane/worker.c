@@ -45,7 +45,6 @@ nap(struct worker *w)
 	struct pollfd fd = {.fd = w->wake_fd, .events = POLLIN};
 	uint64_t count;
 
-	memset(w->neigh_cache, 0, sizeof(w->neigh_cache)); /* not protected while offline */
 	rte_rcu_qsbr_thread_offline(w->dp->qsbr, w->id);
 	atomic_store_explicit(&w->napping, true, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
@@ -88,6 +87,7 @@ turn(struct worker *w)
 
 	w->mark_tsc = start;
 	w->now_ns = dp_ns_of_tsc(start);
+	worker_neigh_refresh(w);
 
 	work = worker_mailbox_poll(w);
 	work += worker_inject_poll(w);
@@ -100,7 +100,6 @@ turn(struct worker *w)
 		w->dp->wake_control(w->dp->wake_arg);
 	}
 	housekeeping(w);
-	/* Neighbour hints are held across turns: drop them where the grace period ends. */
 	rte_rcu_qsbr_quiescent(w->dp->qsbr, w->id);
 	if (w->dp->adaptive_idle && work == 0 && w->idle_turns >= IDLE_TURNS_BEFORE_NAP)
 		nap(w);

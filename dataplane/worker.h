@@ -114,7 +114,8 @@ struct worker {
 	struct peer_worker *peers; /* by peer id */
 	struct tx_buffer tx[PORT_MAX];
 	struct tx_buffer to_worker[WORKER_MAX];
-	struct neigh *neigh_cache[NEIGH_CACHE]; /* hints, forgotten every nap and housekeeping */
+	struct neigh *neigh_cache[NEIGH_CACHE]; /* forgotten whenever an entry is removed */
+	uint32_t neigh_removals; /* when it was last forgotten */
 	struct neigh_hold holds[NEIGH_HOLDS];
 
 	struct worker_stats stats; /* any thread reads */
@@ -219,6 +220,9 @@ void worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum drop_re
 /* Ask control for a handshake with the peer, once until control clears the flag. */
 void worker_want_handshake(struct worker *w, struct peer_dp *peer);
 
+/* Tell control, once until it takes that back, that there is unanswered data. */
+void worker_tell_traffic(struct worker *w, struct peer_dp *peer);
+
 /* ---- stages ------------------------------------------------------------------------ */
 
 /* rx.c */
@@ -237,6 +241,8 @@ void worker_drop_staged(struct worker *w, uint32_t peer_id);
 void worker_output(
 	struct worker *w, struct rte_mbuf *m, fib_dst dst, uint8_t family, const uint8_t *addr);
 void worker_neigh_done(struct worker *w, uint8_t port, const struct ip_addr *addr, bool resolved);
+/* At the start of a turn: forget hints to entries that may be reused after it. */
+void worker_neigh_refresh(struct worker *w);
 void worker_neigh_housekeeping(struct worker *w);
 /* handoff.c */
 void worker_handoff(struct worker *w, uint8_t to, struct rte_mbuf *m);
