@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The management thread's state, for the files of management only. */
+#ifndef CONTROL_MANAGEMENT_STATE_H
+#define CONTROL_MANAGEMENT_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ev.h>
+#include <pthread.h>
+
+#include "control/config.h"
+#include "control/key.h"
+#include "control/refusal.h"
+#include "control/registry.h"
+#include "control/request.h"
+
+struct http_server;
+struct uapi_server;
+
+struct managed_iface {
+	const struct config_interface *config;
+	uint8_t private_key[KEY_LEN]; /* as in force: `wg set` may have changed it */
+	uint8_t public_key[KEY_LEN];
+};
+
+/* Owned by the management thread once it runs; before and after by main. */
+struct management {
+	const struct config *config;
+	struct control *control;
+	struct dataplane *dataplane;
+	void (*fatal)(void *arg);
+	void *arg;
+
+	struct registry *registry;
+	struct managed_iface *ifaces;
+	unsigned n_ifaces;
+	uint64_t started_ns; /* CLOCK_MONOTONIC */
+
+	/* Handing over the databases at start. */
+	bool ready; /* all peers are in control */
+	bool failed;
+	unsigned load_iface;
+	uint64_t load_cursor;
+
+	struct ev_loop *loop;
+	ev_async stop; /* the one thing that another thread may touch, by ev_async_send */
+	ev_idle loader;
+	struct http_server *http;
+	struct uapi_server *uapi;
+	pthread_t thread;
+};
+
+/* Everything but loop, sockets and thread. */
+int management_init(struct management *m, const struct config *config, const struct peer_db *dbs,
+	struct control *control, struct dataplane *dataplane, char *err, size_t err_size);
+void management_fini(struct management *m);
+
+/* Hand the next slice of peers to control. Returns -1 with the reason when one is refused. */
+int management_load_slice(struct management *m, char *err, size_t err_size);
+
+/* Index of the interface, or -1. */
+int management_find_iface(const struct management *m, const char *name);
+
+/* A peer's state at run time; *info is zeroed but for what names it where control has none. */
+void management_peer_info(struct management *m, unsigned iface, const struct peer_spec *const *specs,
+	struct peer_info *info, size_t n);
+
+/*
+ * End the registry's open transaction: hand it to control, write it to disk,
+ * commit. private_key, when not NULL, becomes the interface's, in its file too.
+ * Returns 0 when all of it is in force and durable; -1 with the reason, and then
+ * control, disk and registry are as before the transaction.
+ */
+int management_commit(struct management *m, unsigned iface, const uint8_t *private_key,
+	const char *origin, struct refusal *why);
+
+#endif
