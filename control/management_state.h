@@ -64,8 +64,8 @@ int management_load_slice(struct management *m, char *err, size_t err_size);
 int management_find_iface(const struct management *m, const char *name);
 
 /* A peer's state at run time; *info is zeroed but for what names it where control has none. */
-void management_peer_info(struct management *m, unsigned iface, const struct peer_spec *const *specs,
-	struct peer_info *info, size_t n);
+void management_peer_info(struct management *m, unsigned iface,
+	const struct peer_spec *const *specs, struct peer_info *info, size_t n);
 
 /*
  * End the registry's open transaction: hand it to control, write it to disk,

@@ -88,8 +88,8 @@ peer_spec_add_prefix(struct peer_spec *spec, unsigned *cap, const struct ip_pref
 {
 	if (spec->n >= *cap) {
 		*cap = spec->n < 4 ? 4 : spec->n * 2;
-		spec->allowed_ips = must(
-			reallocarray(spec->allowed_ips, *cap, sizeof(*spec->allowed_ips)));
+		spec->allowed_ips =
+			must(reallocarray(spec->allowed_ips, *cap, sizeof(*spec->allowed_ips)));
 	}
 	spec->allowed_ips[spec->n++] = ip_prefix_network(p);
 }
@@ -121,7 +121,8 @@ touched_free_all(struct registry *r)
 {
 	struct touched *t, *next;
 
-	HASH_ITER (hh, r->touched, t, next) {
+	HASH_ITER(hh, r->touched, t, next)
+	{
 		HASH_DEL(r->touched, t);
 		peer_spec_fini(&t->before);
 		free(t);
@@ -136,7 +137,8 @@ registry_destroy(struct registry *r)
 	if (r == NULL)
 		return;
 	touched_free_all(r);
-	HASH_ITER (hh, r->owners, o, next) {
+	HASH_ITER(hh, r->owners, o, next)
+	{
 		HASH_DEL(r->owners, o);
 		free(o);
 	}
@@ -415,9 +417,8 @@ check_put(const struct registry *r, const struct peer_spec *spec, const struct e
 static bool
 same_prefixes(const struct peer_spec *a, const struct peer_spec *b)
 {
-	return a->n == b->n &&
-	       (a->n == 0 ||
-		       memcmp(a->allowed_ips, b->allowed_ips, a->n * sizeof(*a->allowed_ips)) == 0);
+	return a->n == b->n && (a->n == 0 || memcmp(a->allowed_ips, b->allowed_ips,
+						     a->n * sizeof(*a->allowed_ips)) == 0);
 }
 
 int
@@ -471,6 +472,20 @@ registry_remove(struct registry *r, const uint8_t key[32])
 	return true;
 }
 
+void
+registry_remove_all(struct registry *r)
+{
+	struct iface_peers *f = &r->ifaces[r->iface];
+
+	/* From the end, where removing moves nothing. */
+	while (f->n > 0) {
+		struct entry *e = f->order[f->n - 1];
+
+		touch(r, e->spec.public_key, e);
+		entry_remove(r, r->iface, e);
+	}
+}
+
 size_t
 registry_changes(const struct registry *r, struct registry_change **changes)
 {
@@ -479,7 +494,8 @@ registry_changes(const struct registry *r, struct registry_change **changes)
 	struct touched *t, *next;
 
 	for (unsigned pass = 0; pass < 2; pass++) {
-		HASH_ITER (hh, r->touched, t, next) {
+		HASH_ITER(hh, r->touched, t, next)
+		{
 			const struct entry *e = find_key(r, r->iface, t->public_key);
 
 			if ((e != NULL) != (pass == 1) || (e == NULL && !t->existed))
@@ -500,26 +516,57 @@ registry_commit(struct registry *r)
 	r->open = false;
 }
 
+/* From it, hh.prev leads to earlier ones. */
+static struct touched *
+last_touched(const struct registry *r)
+{
+	return r->touched != NULL ? ELMT_FROM_HH(r->touched->hh.tbl, r->touched->hh.tbl->tail)
+				  : NULL;
+}
+
+/* Clear the way: names and prefixes that peers have swapped must all be free first. */
+static void
+detach(struct registry *r, const struct touched *t)
+{
+	struct entry *e = find_key(r, r->iface, t->public_key);
+
+	if (e == NULL)
+		return;
+	if (!t->existed) {
+		entry_remove(r, r->iface, e);
+		return;
+	}
+	release_prefixes(r, e);
+	HASH_DELETE(by_name, r->ifaces[r->iface].by_name, e);
+}
+
+static void
+restore(struct registry *r, const struct touched *t)
+{
+	struct entry *e = find_key(r, r->iface, t->public_key);
+
+	if (!t->existed)
+		return;
+	if (e == NULL) {
+		e = entry_add(r, r->iface, &t->before, t->seq);
+	} else {
+		e->spec = t->before;
+		e->spec.allowed_ips = NULL;
+		e->spec.n = 0;
+		HASH_ADD(by_name, r->ifaces[r->iface].by_name, spec.name, strlen(e->spec.name), e);
+	}
+	claim_prefixes(r, r->iface, e, t->before.allowed_ips, t->before.n);
+}
+
 void
 registry_rollback(struct registry *r)
 {
-	struct touched *t, *next;
-
-	/* Nothing more is to be recorded: take_prefix of what is put back finds no owner. */
+	/* Touching is over: claim_prefixes takes nothing from anybody from here on. */
 	r->open = false;
-	HASH_ITER (hh, r->touched, t, next) {
-		struct entry *e = find_key(r, r->iface, t->public_key);
-
-		if (e != NULL)
-			entry_remove(r, r->iface, e);
-	}
-	HASH_ITER (hh, r->touched, t, next) {
-		struct entry *e;
-
-		if (!t->existed)
-			continue;
-		e = entry_add(r, r->iface, &t->before, t->seq);
-		claim_prefixes(r, r->iface, e, t->before.allowed_ips, t->before.n);
-	}
+	/* Backwards, so that whatever was appended or removed at the end moves nothing. */
+	for (struct touched *t = last_touched(r); t != NULL; t = t->hh.prev)
+		detach(r, t);
+	for (struct touched *t = last_touched(r); t != NULL; t = t->hh.prev)
+		restore(r, t);
 	touched_free_all(r);
 }

@@ -56,6 +56,7 @@ int registry_put(struct registry *r, const struct peer_spec *spec, struct refusa
 void registry_mark_endpoint(struct registry *r, const uint8_t key[32]);
 /* False when there is no such peer. */
 bool registry_remove(struct registry *r, const uint8_t key[32]);
+void registry_remove_all(struct registry *r);
 
 /* What the open transaction does to one peer; valid until it is changed or ended. */
 struct registry_change {

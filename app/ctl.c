@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/ctl.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_SOCKET "/run/wgdp/control.sock"
+
+static const struct command {
+	const char *name;
+	const char *usage;
+	const char *help;
+	ctl_command *run;
+	unsigned min_args, max_args;
+	struct ctl_option options[CTL_OPTIONS_MAX];
+} commands[] = {
+	{"add-peer",
+		"IF NAME --public-key KEY --allowed-ips PREFIX[,PREFIX...]\n"
+		"             [--endpoint ADDRESS:PORT] [--preshared-key-file FILE]\n"
+		"             [--persistent-keepalive SECONDS]",
+		"add a peer", ctl_add_peer, 2, 2,
+		{{"public-key", true}, {"allowed-ips", true}, {"endpoint", true},
+			{"preshared-key-file", true}, {"persistent-keepalive", true}}},
+	{"set-peer",
+		"IF NAME [--allowed-ips PREFIX[,PREFIX...]] [--endpoint ADDRESS:PORT|none]\n"
+		"             [--preshared-key-file FILE|none] [--persistent-keepalive "
+		"SECONDS|off]\n"
+		"             [--name NEW-NAME]",
+		"change a peer; what is not named stays", ctl_set_peer, 2, 2,
+		{{"allowed-ips", true}, {"endpoint", true}, {"preshared-key-file", true},
+			{"persistent-keepalive", true}, {"name", true}}},
+	{"del-peer", "IF NAME", "remove a peer", ctl_del_peer, 2, 2, {{0}}},
+	{"show", "[IF [PEER]]", "interfaces, an interface's peers, or one peer", ctl_show, 0, 2,
+		{{0}}},
+	{"drops", "[--all]", "dropped packets by reason; --all: zeros too", ctl_drops, 0, 0,
+		{{"all", false}}},
+	{"workers", "[--watch]", "what the workers' time goes into; --watch: every second",
+		ctl_workers, 0, 0, {{"watch", false}}},
+	{"genkey", "", "print a new private key", ctl_genkey, 0, 0, {{0}}},
+	{"pubkey", "", "print the public key of the private key on standard input", ctl_pubkey, 0,
+		0, {{0}}},
+	{"genpsk", "", "print a new preshared key", ctl_genpsk, 0, 0, {{0}}},
+};
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void
+print_usage(FILE *out)
+{
+	fprintf(out, "usage: wgdp-ctl [--json] [--socket PATH] COMMAND ...\n\n");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(out, "  %s %s\n      %s\n", commands[i].name, commands[i].usage,
+			commands[i].help);
+	fprintf(out,
+		"\nPEER and NAME are a peer's name, or its public key.\n"
+		"--socket PATH   of the gateway; else $WGDP_SOCKET, else " DEFAULT_SOCKET "\n"
+		"--json          print JSON for programs\n"
+		"Exit status: 0 done, 1 refused (the reason is on standard error), 2 usage.\n");
+}
+
+int
+ctl_refused(const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "wgdp-ctl: ");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return CTL_REFUSED;
+}
+
+int
+ctl_usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "wgdp-ctl: ");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\nTry 'wgdp-ctl --help'.\n");
+	return CTL_USAGE;
+}
+
+const char *
+ctl_option(const struct ctl *c, const char *name)
+{
+	for (unsigned i = 0; i < CTL_OPTIONS_MAX && c->options[i].name != NULL; i++)
+		if (strcmp(c->options[i].name, name) == 0)
+			return c->options[i].value;
+	return NULL;
+}
+
+/* Levenshtein's distance of short words; anything long is far away. */
+static unsigned
+distance(const char *a, const char *b)
+{
+	unsigned row[33], la = strlen(a), lb = strlen(b);
+
+	if (la > 32 || lb > 32)
+		return 99;
+	for (unsigned j = 0; j <= lb; j++)
+		row[j] = j;
+	for (unsigned i = 1; i <= la; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = i;
+		for (unsigned j = 1; j <= lb; j++) {
+			unsigned best = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[lb];
+}
+
+const char *
+ctl_did_you_mean(const char *typed, const char *const *names)
+{
+	const char *best = NULL;
+	unsigned least = strlen(typed) < 5 ? 2 : 4; /* below this is near */
+
+	for (; *names != NULL; names++) {
+		unsigned d = distance(typed, *names);
+
+		if (d < least) {
+			least = d;
+			best = *names;
+		}
+	}
+	return best;
+}
+
+static int
+unknown_command(const char *typed)
+{
+	const char *names[N_COMMANDS + 1] = {NULL}, *near;
+
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		names[i] = commands[i].name;
+	near = ctl_did_you_mean(typed, names);
+	if (near != NULL)
+		return ctl_usage("unknown command '%s'; did you mean '%s'?", typed, near);
+	return ctl_usage("unknown command '%s'", typed);
+}
+
+/* ---- options ---------------------------------------------------------------------- */
+
+enum { OPT_JSON = 256, OPT_SOCKET, OPT_HELP, OPT_VERSION, OPT_COMMAND };
+static const struct option global_options[] = {
+	{"json", no_argument, NULL, OPT_JSON},
+	{"socket", required_argument, NULL, OPT_SOCKET},
+	{"help", no_argument, NULL, OPT_HELP},
+	{"version", no_argument, NULL, OPT_VERSION},
+};
+#define N_GLOBALS (sizeof(global_options) / sizeof(global_options[0]))
+
+static int
+unknown_option(const struct option *options, const char *typed)
+{
+	const char *names[N_GLOBALS + CTL_OPTIONS_MAX + 1] = {NULL}, *near;
+	char word[64];
+
+	for (unsigned i = 0; options[i].name != NULL; i++)
+		names[i] = options[i].name;
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(typed, "="), typed);
+	near = ctl_did_you_mean(word + strspn(word, "-"), names);
+	if (near != NULL)
+		return ctl_usage("unknown option '%s'; did you mean '--%s'?", word, near);
+	return ctl_usage("unknown option '%s'", word);
+}
+
+/*
+ * Options of argv, the global ones and the command's; global ones may stand
+ * anywhere. With no command yet, stop at the first word. Returns -1, or the
+ * status to exit with.
+ */
+static int
+parse_options(struct ctl *c, int argc, char **argv, bool in_command)
+{
+	struct option options[N_GLOBALS + CTL_OPTIONS_MAX + 1] = {{0}};
+	unsigned n = N_GLOBALS;
+	int opt;
+
+	memcpy(options, global_options, sizeof(global_options));
+	for (unsigned i = 0; i < CTL_OPTIONS_MAX && c->options[i].name != NULL; i++, n++) {
+		options[n].name = c->options[i].name;
+		options[n].has_arg = c->options[i].takes_value;
+		options[n].val = OPT_COMMAND + i;
+	}
+	opterr = 0;
+	optind = 0; /* GNU: start anew */
+	while ((opt = getopt_long(argc, argv, in_command ? ":h" : "+:h", options, NULL)) != -1) {
+		switch (opt) {
+		case OPT_JSON:
+			c->json = true;
+			break;
+		case OPT_SOCKET:
+			c->socket = optarg;
+			break;
+		case 'h':
+		case OPT_HELP:
+			print_usage(stdout);
+			return CTL_OK;
+		case OPT_VERSION:
+			printf("wgdp-ctl %s\n", WGDP_VERSION);
+			return CTL_OK;
+		case ':':
+			return ctl_usage("option '%s' needs a value", argv[optind - 1]);
+		case '?':
+			return unknown_option(options, argv[optind - 1]);
+		default:
+			c->options[opt - OPT_COMMAND].value = optarg != NULL ? optarg : "";
+		}
+	}
+	return -1;
+}
+
+static int
+run(struct ctl *c, const struct command *command, int argc, char **argv)
+{
+	int status;
+
+	memcpy(c->options, command->options, sizeof(c->options));
+	status = parse_options(c, argc, argv, true);
+	if (status >= 0)
+		return status;
+	c->n_args = argc - optind;
+	if (c->n_args < command->min_args || c->n_args > command->max_args)
+		return ctl_usage("usage: wgdp-ctl %s %s", command->name, command->usage);
+	for (unsigned i = 0; i < c->n_args; i++) {
+		c->args[i] = argv[optind + i];
+		if (c->args[i][0] == '\0')
+			return ctl_usage("empty names are not names");
+	}
+	return command->run(c);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *socket = getenv("WGDP_SOCKET");
+	struct ctl c = {.socket = socket != NULL && *socket ? socket : DEFAULT_SOCKET};
+	int status = parse_options(&c, argc, argv, false), first = optind;
+
+	if (status >= 0)
+		return status;
+	if (first >= argc) {
+		print_usage(stderr);
+		return CTL_USAGE;
+	}
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(commands[i].name, argv[first]) != 0)
+			continue;
+		status = run(&c, &commands[i], argc - first, argv + first);
+		if (fflush(stdout) != 0 && status == CTL_OK)
+			status = ctl_refused("standard output: cannot write");
+		return status;
+	}
+	return unknown_command(argv[first]);
+}

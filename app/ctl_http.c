@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/ctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+/* Adding 100 000 prefixes may take the gateway half a minute (rte_lpm). */
+#define TIMEOUT_S 120L
+
+struct text {
+	char *data;
+	size_t len;
+};
+
+static size_t
+on_data(char *data, size_t size, size_t n, void *arg)
+{
+	struct text *t = arg;
+	char *grown = realloc(t->data, t->len + n + 1);
+
+	if (grown == NULL)
+		return 0;
+	memcpy(grown + t->len, data, n);
+	t->data = grown;
+	t->len += n;
+	t->data[t->len] = '\0';
+	return n;
+}
+
+/* "http://wgdp/v1/..." of segments, each percent-encoded: names come from the command line. */
+static char *
+make_url(CURL *curl, const char *const *segments, const char *query)
+{
+	char *url = NULL, *grown;
+
+	if (asprintf(&url, "http://wgdp/v1") < 0)
+		abort();
+	for (; *segments != NULL; segments++) {
+		char *escaped = curl_easy_escape(curl, *segments, 0);
+
+		if (asprintf(&grown, "%s/%s", url, escaped) < 0)
+			abort();
+		curl_free(escaped);
+		free(url);
+		url = grown;
+	}
+	if (query != NULL) {
+		if (asprintf(&grown, "%s?%s", url, query) < 0)
+			abort();
+		free(url);
+		url = grown;
+	}
+	return url;
+}
+
+static int
+tell_error(struct ctl *c, long status, json_t *answer)
+{
+	json_t *error = json_object_get(answer, "error");
+	const char *message = json_string_value(json_object_get(error, "message"));
+	const char *field = json_string_value(json_object_get(error, "field"));
+
+	if (c->json && answer != NULL)
+		ctl_print_json(json_incref(answer));
+	if (message == NULL)
+		return ctl_refused("%s: answered with status %ld", c->socket, status);
+	if (field != NULL && strncmp(message, field, strlen(field)) != 0)
+		return ctl_refused("%s: %s", field, message);
+	return ctl_refused("%s", message);
+}
+
+static int
+perform(struct ctl *c, CURL *curl, json_t **answer)
+{
+	char reason[CURL_ERROR_SIZE] = "";
+	struct text text = {0};
+	json_error_t error;
+	CURLcode rc;
+	long status;
+
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &text);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+	rc = curl_easy_perform(curl);
+	if (rc != CURLE_OK) {
+		free(text.data);
+		if (rc == CURLE_COULDNT_CONNECT)
+			return ctl_refused("%s: cannot connect; is wgdp running, and may you "
+					   "use its socket?",
+				c->socket);
+		return ctl_refused(
+			"%s: %s", c->socket, reason[0] ? reason : curl_easy_strerror(rc));
+	}
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	*answer = text.len > 0 ? json_loadb(text.data, text.len, 0, &error) : NULL;
+	free(text.data);
+	if (status >= 200 && status < 300)
+		return CTL_OK;
+	tell_error(c, status, *answer);
+	json_decref(*answer);
+	*answer = NULL;
+	return CTL_REFUSED;
+}
+
+int
+ctl_request(struct ctl *c, const char *method, json_t *body, bool create_only, json_t **answer,
+	const char *segments[], const char *query)
+{
+	struct curl_slist *headers = NULL;
+	CURL *curl = curl_easy_init();
+	char *url, *text = NULL;
+	int rc;
+
+	if (curl == NULL)
+		return ctl_refused("no HTTP client");
+	*answer = NULL;
+	url = make_url(curl, segments, query);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+	/* No proxy from the environment stands before a unix socket. */
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	if (body != NULL) {
+		text = json_dumps(body, JSON_COMPACT);
+		json_decref(body);
+		headers = curl_slist_append(headers, "Content-Type: application/json");
+		if (create_only)
+			headers = curl_slist_append(headers, "If-None-Match: *");
+		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text);
+	}
+	rc = perform(c, curl, answer);
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(curl);
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	free(text);
+	free(url);
+	return rc;
+}
+
+int
+ctl_print_json(json_t *json)
+{
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(json);
+	return CTL_OK;
+}

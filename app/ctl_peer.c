@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* add-peer, set-peer, del-peer. Values are checked by the gateway, which names the field. */
+#include "app/ctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/key.h"
+#include "crypto_accel/crypto_accel.h"
+
+static json_t *
+split_prefixes(const char *list)
+{
+	json_t *array = json_array();
+
+	while (*list != '\0') {
+		size_t len = strcspn(list, ",");
+
+		json_array_append_new(array, json_stringn(list, len));
+		list += len;
+		list += *list == ',';
+	}
+	return array;
+}
+
+/* A number if it is one; else the gateway gets to see, and to refuse, the text. */
+static json_t *
+keepalive(const char *s)
+{
+	if (strcmp(s, "off") == 0)
+		return json_integer(0);
+	if (*s != '\0' && strlen(s) < 10 && s[strspn(s, "0123456789")] == '\0')
+		return json_integer(atol(s));
+	return json_string(s);
+}
+
+static int
+read_preshared_key(const char *path, json_t *body)
+{
+	uint8_t key[KEY_LEN];
+	char text[KEY_STRLEN], err[256];
+
+	if (key_read_file(path, key, NULL, err, sizeof(err)) != 0)
+		return ctl_refused("preshared_key: %s: %s", path, err);
+	json_object_set_new(body, "preshared_key", json_string(key_format(text, key)));
+	crypto_wipe(key, sizeof(key));
+	crypto_wipe(text, sizeof(text));
+	return CTL_OK;
+}
+
+/* Options that add-peer and set-peer share; with `unset`, "none" clears. */
+static int
+fill_body(struct ctl *c, json_t *body, bool unset)
+{
+	const char *allowed = ctl_option(c, "allowed-ips"), *endpoint = ctl_option(c, "endpoint");
+	const char *psk = ctl_option(c, "preshared-key-file");
+	const char *seconds = ctl_option(c, "persistent-keepalive");
+
+	if (allowed != NULL)
+		json_object_set_new(body, "allowed_ips", split_prefixes(allowed));
+	if (seconds != NULL)
+		json_object_set_new(body, "persistent_keepalive", keepalive(seconds));
+	if (endpoint != NULL)
+		json_object_set_new(body, "endpoint",
+			unset && strcmp(endpoint, "none") == 0 ? json_null()
+							       : json_string(endpoint));
+	if (psk == NULL)
+		return CTL_OK;
+	if (unset && strcmp(psk, "none") == 0) {
+		json_object_set_new(body, "preshared_key", json_null());
+		return CTL_OK;
+	}
+	return read_preshared_key(psk, body);
+}
+
+static int
+finish(struct ctl *c, int rc, json_t *answer, const char *what)
+{
+	if (rc != CTL_OK)
+		return rc;
+	if (c->json)
+		return ctl_print_json(answer != NULL ? answer : json_object());
+	json_decref(answer);
+	printf("%s: %s %s\n", c->args[0], c->args[1], what);
+	return CTL_OK;
+}
+
+int
+ctl_add_peer(struct ctl *c)
+{
+	const char *key = ctl_option(c, "public-key");
+	const char *path[] = {"interfaces", c->args[0], "peers", c->args[1], NULL};
+	json_t *body, *answer = NULL;
+	int rc;
+
+	if (key == NULL || ctl_option(c, "allowed-ips") == NULL)
+		return ctl_usage("add-peer needs --%s", key == NULL ? "public-key" : "allowed-ips");
+	if (key_shaped(c->args[1]))
+		return ctl_refused("name: a peer's name must not look like a key");
+	body = json_pack("{ss*}", "public_key", key);
+	if (json_object_get(body, "public_key") == NULL) {
+		json_decref(body);
+		return ctl_refused("public_key: expected 32 bytes in base64");
+	}
+	rc = fill_body(c, body, false);
+	if (rc != CTL_OK) {
+		json_decref(body);
+		return rc;
+	}
+	rc = ctl_request(c, "PUT", body, true, &answer, path, NULL);
+	return finish(c, rc, answer, "added");
+}
+
+int
+ctl_set_peer(struct ctl *c)
+{
+	const char *path[] = {"interfaces", c->args[0], "peers", c->args[1], NULL};
+	const char *name = ctl_option(c, "name");
+	json_t *body = json_object(), *answer = NULL;
+	int rc = fill_body(c, body, true);
+
+	if (rc == CTL_OK && name != NULL)
+		json_object_set_new(body, "name", json_string(name));
+	if (rc == CTL_OK && json_object_size(body) == 0)
+		rc = ctl_usage("set-peer needs something to change");
+	if (rc != CTL_OK) {
+		json_decref(body);
+		return rc;
+	}
+	rc = ctl_request(c, "PATCH", body, false, &answer, path, NULL);
+	return finish(c, rc, answer, "changed");
+}
+
+int
+ctl_del_peer(struct ctl *c)
+{
+	const char *path[] = {"interfaces", c->args[0], "peers", c->args[1], NULL};
+	json_t *answer = NULL;
+	int rc = ctl_request(c, "DELETE", NULL, false, &answer, path, NULL);
+
+	return finish(c, rc, answer, "removed");
+}

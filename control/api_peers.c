@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Routes of peers: listing, reading, and the transactions around the edits of api_edit.c. */
+#include "control/api_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT_DEFAULT 1000
+#define LIMIT_MAX 10000
+
+const struct peer_spec *
+api_find_peer(const struct management *m, unsigned iface, const char *id, struct refusal *why)
+{
+	const struct peer_spec *spec;
+	uint8_t key[KEY_LEN];
+
+	if (key_parse(key, id))
+		spec = registry_by_key(m->registry, iface, key);
+	else
+		spec = registry_by_name(m->registry, iface, id);
+	if (spec == NULL)
+		refuse(why, 404, "no_such_peer", NULL, "%s has no peer %s",
+			m->ifaces[iface].config->name, id);
+	return spec;
+}
+
+static json_t *
+session_json(const struct peer_info *info)
+{
+	if (!info->has_session)
+		return json_null();
+	return json_pack("{ss sI sI}", "role", info->initiator ? "initiator" : "responder",
+		"age_ms", (json_int_t)info->session_age_ms, "local_index",
+		(json_int_t)info->local_index);
+}
+
+static json_t *
+peer_json(const struct management *m, unsigned iface, const struct peer_spec *spec,
+	const struct peer_info *info)
+{
+	const struct ip_endpoint *e =
+		info->endpoint.addr.family != IP_NONE ? &info->endpoint : &spec->endpoint;
+	char key[KEY_STRLEN], prefix[IP_PREFIX_STRLEN], endpoint[IP_ENDPOINT_STRLEN];
+	json_t *allowed = json_array();
+
+	for (unsigned i = 0; i < spec->n; i++)
+		json_array_append_new(
+			allowed, json_string(ip_prefix_format(prefix, &spec->allowed_ips[i])));
+	ip_endpoint_format(endpoint, e);
+	return json_pack("{ss ss ss sb so ss? si sI sI sI sI sI so}", "name", spec->name,
+		"public_key", key_format(key, spec->public_key), "interface",
+		m->ifaces[iface].config->name, "has_preshared_key", spec->has_preshared_key,
+		"allowed_ips", allowed, "endpoint", e->addr.family != IP_NONE ? endpoint : NULL,
+		"persistent_keepalive", (int)spec->persistent_keepalive, "last_handshake_ns",
+		(json_int_t)info->last_handshake_ns, "rx_bytes", (json_int_t)info->rx_bytes,
+		"tx_bytes", (json_int_t)info->tx_bytes, "rx_packets", (json_int_t)info->rx_packets,
+		"tx_packets", (json_int_t)info->tx_packets, "session", session_json(info));
+}
+
+static json_t *
+one_peer(struct management *m, unsigned iface, const struct peer_spec *spec)
+{
+	struct peer_info info;
+
+	management_peer_info(m, iface, &spec, &info, 1);
+	return peer_json(m, iface, spec, &info);
+}
+
+/* Decimal digits only; false on anything else or above max. */
+static bool
+parse_number(const char *s, uint64_t max, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	if (*s == '\0')
+		return false;
+	for (; *s != '\0'; s++) {
+		if (*s < '0' || *s > '9' || v > (max - (*s - '0')) / 10)
+			return false;
+		v = v * 10 + (*s - '0');
+	}
+	*out = v;
+	return true;
+}
+
+int
+api_peers_list(struct api_call *call, json_t **body, struct refusal *why)
+{
+	struct management *m = call->m;
+	uint64_t limit = LIMIT_DEFAULT, cursor = 0, peek;
+	const struct peer_spec **specs;
+	struct peer_info *info;
+	json_t *list;
+	size_t n = 0;
+
+	if (call->req->limit != NULL &&
+		(!parse_number(call->req->limit, LIMIT_MAX, &limit) || limit == 0))
+		return refuse(why, 400, "bad_value", "limit", "expected 1 to %d", LIMIT_MAX);
+	if (call->req->after != NULL && !parse_number(call->req->after, INT64_MAX, &cursor))
+		return refuse(why, 400, "bad_value", "after",
+			"expected what \"next\" of an earlier answer was");
+	specs = calloc(limit, sizeof(*specs));
+	info = calloc(limit, sizeof(*info));
+	if (specs == NULL || info == NULL)
+		abort();
+	while (n < limit) {
+		specs[n] = registry_next(m->registry, call->iface, &cursor);
+		if (specs[n] == NULL)
+			break;
+		n++;
+	}
+	management_peer_info(m, call->iface, specs, info, n);
+	list = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, peer_json(m, call->iface, specs[i], &info[i]));
+	*body = json_pack("{so}", "peers", list);
+	peek = cursor;
+	if (registry_next(m->registry, call->iface, &peek) != NULL)
+		json_object_set_new(*body, "next", json_sprintf("%" PRIu64, cursor));
+	else
+		json_object_set_new(*body, "next", json_null());
+	free(specs);
+	free(info);
+	return 200;
+}
+
+int
+api_peer_get(struct api_call *call, json_t **body, struct refusal *why)
+{
+	const struct peer_spec *spec = api_find_peer(call->m, call->iface, call->id, why);
+
+	if (spec == NULL)
+		return -1;
+	*body = one_peer(call->m, call->iface, spec);
+	return 200;
+}
+
+/* End the transaction that an edit with this result was made in. */
+static int
+finish(struct api_call *call, int edited, struct refusal *why)
+{
+	if (edited == 0)
+		return management_commit(call->m, call->iface, NULL, "the control socket", why);
+	registry_rollback(call->m->registry);
+	return -1;
+}
+
+int
+api_peer_put(struct api_call *call, json_t **body, struct refusal *why)
+{
+	const char *match = call->req->if_none_match;
+	uint8_t key[KEY_LEN];
+	bool created;
+	int rc;
+
+	registry_begin(call->m->registry, call->iface);
+	rc = api_edit_put(call->m, call->iface, call->id, call->json,
+		match != NULL && strcmp(match, "*") == 0, &created, key, why);
+	if (finish(call, rc, why) != 0)
+		return -1;
+	*body = one_peer(
+		call->m, call->iface, registry_by_key(call->m->registry, call->iface, key));
+	return created ? 201 : 200;
+}
+
+int
+api_peer_patch(struct api_call *call, json_t **body, struct refusal *why)
+{
+	uint8_t key[KEY_LEN];
+	int rc;
+
+	registry_begin(call->m->registry, call->iface);
+	rc = api_edit_patch(call->m, call->iface, call->id, call->json, key, why);
+	if (finish(call, rc, why) != 0)
+		return -1;
+	*body = one_peer(
+		call->m, call->iface, registry_by_key(call->m->registry, call->iface, key));
+	return 200;
+}
+
+int
+api_peer_delete(struct api_call *call, json_t **body, struct refusal *why)
+{
+	int rc;
+
+	registry_begin(call->m->registry, call->iface);
+	rc = api_edit_delete(call->m, call->iface, call->id, why);
+	return finish(call, rc, why) == 0 ? 204 : -1;
+}
+
+/*
+ * Take op and id out of a batch's entry, so that what is left is checked like a
+ * body of its own. Without an id, the public key or else the name names the peer.
+ */
+static int
+take_op_and_id(json_t *entry, char op[8], char id[PEER_NAME_SIZE], struct refusal *why)
+{
+	static const char *const naming[] = {"id", "public_key", "name"};
+	const char *s = json_string_value(json_object_get(entry, "op"));
+
+	if (s == NULL ||
+		(strcmp(s, "put") != 0 && strcmp(s, "patch") != 0 && strcmp(s, "delete") != 0))
+		return refuse(
+			why, 400, "bad_value", "op", "expected \"put\", \"patch\" or \"delete\"");
+	strcpy(op, s);
+	json_object_del(entry, "op");
+	id[0] = '\0';
+	for (unsigned i = 0; i < 3 && id[0] == '\0'; i++) {
+		json_t *value = json_object_get(entry, naming[i]);
+
+		if (value == NULL)
+			continue;
+		s = json_string_value(value);
+		if (s == NULL || s[0] == '\0' || strlen(s) >= PEER_NAME_SIZE)
+			return refuse(why, 400, "bad_value", naming[i],
+				"expected a peer's name or public key");
+		strcpy(id, s);
+		if (i == 0 || strcmp(op, "delete") == 0)
+			json_object_del(entry, naming[i]);
+	}
+	return 0;
+}
+
+/* One entry of a batch: what PUT, PATCH or DELETE of the peer would do. */
+static int
+edit_entry(struct api_call *call, json_t *entry, struct refusal *why)
+{
+	char op[8], id[PEER_NAME_SIZE];
+	uint8_t key[KEY_LEN];
+	bool created;
+
+	if (!json_is_object(entry))
+		return refuse(why, 400, "bad_value", NULL, "expected an object");
+	if (take_op_and_id(entry, op, id, why) != 0)
+		return -1;
+	if (id[0] == '\0')
+		return refuse(why, 400, "missing", "id", "expected a peer's name or public key");
+	if (strcmp(op, "patch") == 0)
+		return api_edit_patch(call->m, call->iface, id, entry, key, why);
+	if (strcmp(op, "put") == 0)
+		return api_edit_put(call->m, call->iface, id, entry, false, &created, key, why);
+	if (json_object_size(entry) != 0)
+		return refuse(why, 400, "unknown_member", NULL, "delete takes an id and no more");
+	return api_edit_delete(call->m, call->iface, id, why);
+}
+
+int
+api_peers_batch(struct api_call *call, json_t **body, struct refusal *why)
+{
+	json_t *entry;
+	size_t i;
+	int rc = 0;
+
+	if (!json_is_array(call->json))
+		return refuse(why, 400, "bad_value", NULL, "expected a list of changes");
+	registry_begin(call->m->registry, call->iface);
+	json_array_foreach(call->json, i, entry)
+	{
+		rc = edit_entry(call, entry, why);
+		if (rc != 0) {
+			why->index = i;
+			break;
+		}
+	}
+	if (finish(call, rc, why) != 0)
+		return -1;
+	*body = json_pack("{sI}", "applied", (json_int_t)json_array_size(call->json));
+	return 200;
+}

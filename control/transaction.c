@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How a change becomes real: control first, then the disk, then the answer. */
+#include "control/management_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/peer_db.h"
+#include "crypto_accel/crypto_accel.h"
+#include "dataplane/log.h"
+
+/* ---- the private key's file --------------------------------------------------- */
+
+/*
+ * Write and sync a new file beside path: what can fail (space, rights) fails
+ * here, before anything is in force. tmp gets its name.
+ */
+static int
+key_file_prepare(const char *path, const uint8_t key[KEY_LEN], char *tmp, size_t tmp_size)
+{
+	char text[KEY_STRLEN + 1];
+	int fd, saved;
+
+	if ((size_t)snprintf(tmp, tmp_size, "%s.XXXXXX", path) >= tmp_size) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = mkostemp(tmp, O_CLOEXEC); /* mode 0600 */
+	if (fd < 0)
+		return -1;
+	key_format(text, key);
+	text[KEY_STRLEN - 1] = '\n';
+	if (write(fd, text, KEY_STRLEN) == KEY_STRLEN && fsync(fd) == 0) {
+		crypto_wipe(text, sizeof(text));
+		close(fd);
+		return 0;
+	}
+	saved = errno;
+	crypto_wipe(text, sizeof(text));
+	close(fd);
+	unlink(tmp);
+	errno = saved;
+	return -1;
+}
+
+static int
+key_file_replace(const char *path, const char *tmp)
+{
+	char dir[4096];
+	int fd, rc;
+
+	if (rename(tmp, path) != 0)
+		return -1;
+	snprintf(dir, sizeof(dir), "%s", path);
+	fd = open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
+/* ---- control ------------------------------------------------------------------ */
+
+static struct peer_change
+change_to(uint8_t iface, const struct peer_spec *spec)
+{
+	struct peer_change c = {
+		.op = CHANGE_PUT,
+		.iface = iface,
+		.name = spec->name,
+		.has_preshared_key = spec->has_preshared_key,
+		.allowed_ips = spec->allowed_ips,
+		.n_allowed_ips = spec->n,
+		.endpoint = spec->endpoint,
+		.persistent_keepalive = spec->persistent_keepalive,
+	};
+
+	memcpy(c.public_key, spec->public_key, sizeof(c.public_key));
+	memcpy(c.preshared_key, spec->preshared_key, sizeof(c.preshared_key));
+	return c;
+}
+
+static struct peer_change
+deletion(uint8_t iface, const struct peer_spec *spec)
+{
+	struct peer_change c = {.op = CHANGE_DELETE, .iface = iface, .name = spec->name};
+
+	memcpy(c.public_key, spec->public_key, sizeof(c.public_key));
+	return c;
+}
+
+static void
+changes_free(struct peer_change *c, size_t n)
+{
+	crypto_wipe(c, n * sizeof(*c));
+	free(c);
+}
+
+/*
+ * Make control be as before the transaction, of which the first `applied`
+ * changes took hold. Those that did not may still have lost prefixes to those
+ * that did, so every peer that was there is put again.
+ */
+static void
+undo(struct management *m, uint8_t iface, const struct registry_change *list, size_t n,
+	size_t applied, const struct peer_info *before)
+{
+	struct peer_change *changes = calloc(n + 1, sizeof(*changes));
+	char field[32], err[160];
+	size_t k = 0;
+
+	if (changes == NULL)
+		abort();
+	for (size_t i = 0; i < applied; i++)
+		if (list[i].before == NULL)
+			changes[k++] = deletion(iface, list[i].after);
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].before == NULL)
+			continue;
+		changes[k] = change_to(iface, list[i].before);
+		/* Where it was last heard of, which the change may have overwritten. */
+		changes[k].set_endpoint = list[i].after == NULL || list[i].set_endpoint;
+		if (before[i].endpoint.addr.family != IP_NONE)
+			changes[k].endpoint = before[i].endpoint;
+		k++;
+	}
+	if (control_apply(m->control, changes, k, field, sizeof(field), err, sizeof(err)) != k)
+		log_error("%s: a refused change could not be taken back: %s",
+			m->ifaces[iface].config->name, err);
+	changes_free(changes, k);
+}
+
+static int
+apply(struct management *m, uint8_t iface, const struct registry_change *list, size_t n,
+	const struct peer_info *before, struct refusal *why)
+{
+	struct peer_change *changes = calloc(n + 1, sizeof(*changes));
+	char field[32] = "", err[160] = "";
+	uint32_t done;
+
+	if (changes == NULL)
+		abort();
+	for (size_t i = 0; i < n; i++) {
+		changes[i] = list[i].after != NULL ? change_to(iface, list[i].after)
+						   : deletion(iface, list[i].before);
+		changes[i].set_endpoint =
+			list[i].after != NULL && (list[i].set_endpoint || list[i].before == NULL);
+	}
+	done = control_apply(m->control, changes, n, field, sizeof(field), err, sizeof(err));
+	if (done < n) {
+		refuse(why, 409, "refused", field, "peer %s: %s",
+			changes[done].name != NULL ? changes[done].name : "?", err);
+		undo(m, iface, list, n, done, before);
+	}
+	changes_free(changes, n);
+	return done < n ? -1 : 0;
+}
+
+/* ---- disk --------------------------------------------------------------------- */
+
+static int
+save_peers(struct management *m, unsigned iface, char *err, size_t err_size)
+{
+	size_t n = registry_count(m->registry, iface), k = 0;
+	struct peer_spec *specs = calloc(n + 1, sizeof(*specs));
+	const struct peer_spec *spec;
+	uint64_t cursor = 0;
+	int rc;
+
+	if (specs == NULL)
+		abort();
+	while ((spec = registry_next(m->registry, iface, &cursor)) != NULL)
+		specs[k++] = *spec; /* shallow: only read */
+	rc = peer_db_save(m->ifaces[iface].config->peer_db, specs, n, err, err_size);
+	crypto_wipe(specs, n * sizeof(*specs));
+	free(specs);
+	return rc;
+}
+
+static void
+install_key(struct management *m, unsigned iface, const uint8_t private_key[KEY_LEN])
+{
+	struct managed_iface *f = &m->ifaces[iface];
+
+	control_set_private_key(m->control, iface, private_key);
+	memcpy(f->private_key, private_key, KEY_LEN);
+	x25519_base(f->public_key, private_key);
+	log_info("%s: new private key", f->config->name);
+}
+
+/* The disk's half. Where the peers' half has to be taken back, the registry is rolled back first.
+ */
+static int
+persist(struct management *m, unsigned iface, size_t n, const uint8_t *private_key,
+	struct refusal *why)
+{
+	const struct config_interface *config = m->ifaces[iface].config;
+	char tmp[4096], err[CONFIG_ERROR_SIZE];
+
+	if (private_key != NULL &&
+		key_file_prepare(config->private_key_file, private_key, tmp, sizeof(tmp)) != 0) {
+		int status = errno == ENOSPC || errno == EDQUOT ? 507 : 500;
+
+		return refuse(why, status, "not_saved", "private_key", "%s: %s",
+			config->private_key_file, strerror(errno));
+	}
+	errno = 0;
+	if (n > 0 && save_peers(m, iface, err, sizeof(err)) != 0) {
+		int status = errno == ENOSPC || errno == EDQUOT ? 507 : 500;
+
+		if (private_key != NULL)
+			unlink(tmp);
+		return refuse(why, status, "not_saved", NULL, "%s", err);
+	}
+	if (private_key == NULL || key_file_replace(config->private_key_file, tmp) == 0)
+		return 0;
+	refuse(why, 500, "not_saved", "private_key", "%s: %s", config->private_key_file,
+		strerror(errno));
+	unlink(tmp);
+	/* Renamed but not known to be durable: the answer is no, so the old one goes back. */
+	if (key_file_prepare(config->private_key_file, m->ifaces[iface].private_key, tmp,
+		    sizeof(tmp)) == 0 &&
+		key_file_replace(config->private_key_file, tmp) != 0)
+		unlink(tmp);
+	return -1;
+}
+
+static void
+log_changes(const struct management *m, unsigned iface, const struct registry_change *list,
+	size_t n, const char *origin)
+{
+	const char *name = m->ifaces[iface].config->name;
+
+	/* Batches are told in one line, or they would drown the rest of the log. */
+	if (n > 16) {
+		log_info("%s: %zu peers changed by %s", name, n, origin);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct peer_spec *spec = list[i].after ? list[i].after : list[i].before;
+
+		log_info("%s: peer %s %s by %s", name, spec->name,
+			list[i].after == NULL    ? "removed"
+			: list[i].before == NULL ? "added"
+						 : "changed",
+			origin);
+	}
+}
+
+int
+management_commit(struct management *m, unsigned iface, const uint8_t *private_key,
+	const char *origin, struct refusal *why)
+{
+	struct registry_change *list;
+	size_t n = registry_changes(m->registry, &list);
+	struct peer_info *before = calloc(n + 1, sizeof(*before));
+	char err[CONFIG_ERROR_SIZE];
+	int rc = -1;
+
+	if (before == NULL)
+		abort();
+	for (size_t i = 0; i < n; i++) {
+		before[i].iface = iface;
+		memcpy(before[i].public_key,
+			(list[i].before != NULL ? list[i].before : list[i].after)->public_key,
+			KEY_LEN);
+	}
+	if (!m->ready) {
+		refuse(why, 503, "starting", NULL, "peers are still being loaded; try again");
+		goto rollback;
+	}
+	if (n > 0) {
+		control_peer_info(m->control, before, n);
+		if (apply(m, iface, list, n, before, why) != 0)
+			goto rollback;
+	}
+	if (persist(m, iface, n, private_key, why) != 0) {
+		undo(m, iface, list, n, n, before);
+		registry_rollback(m->registry);
+		/* A disk that took the new peers but not the key, or may have: back to the old. */
+		if (n > 0 && save_peers(m, iface, err, sizeof(err)) != 0)
+			log_error("%s", err);
+		log_error("%s: %s", m->ifaces[iface].config->name, why->message);
+		goto out;
+	}
+	if (private_key != NULL)
+		install_key(m, iface, private_key);
+	log_changes(m, iface, list, n, origin);
+	registry_commit(m->registry);
+	rc = 0;
+	goto out;
+rollback:
+	registry_rollback(m->registry);
+out:
+	free(list);
+	free(before);
+	return rc;
+}
