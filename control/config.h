@@ -18,10 +18,7 @@
 
 #include "dataplane/addr.h"
 
-#define CONFIG_NAME_SIZE 16 /* with the terminator, as IFNAMSIZ */
-#define CONFIG_WORKERS_MAX 64
-#define CONFIG_PORTS_MAX 32
-#define CONFIG_INTERFACES_MAX 1024
+#define CONFIG_NAME_SIZE 16    /* with the terminator, as IFNAMSIZ */
 #define CONFIG_ERROR_SIZE 1024 /* enough for any error of this room's files */
 
 enum config_idle {
@@ -46,6 +43,7 @@ struct config_dataplane {
 	unsigned n_eal_args;
 };
 
+/* As many ports, addresses, routes and interfaces as the limits of dataplane/ allow. */
 struct config_port {
 	char name[CONFIG_NAME_SIZE];
 	char *device; /* PCI address or vdev with its arguments, as EAL takes it */
@@ -115,8 +113,9 @@ int config_load_peers(const struct config *c, struct peer_db **dbs, char *err, s
 void config_free_peers(const struct config *c, struct peer_db *dbs);
 
 /*
- * What `wgdp --check` does: all of the above, and nothing kept. Warnings go to
- * `warnings`, one a line, when it is not NULL. Returns 0, or -1 with the error.
+ * What `wgdp --check` does: all of the above, and nothing kept. Without errors,
+ * warnings go to `warnings`, one a line, unless it is NULL. Returns 0, or -1 with
+ * the error.
  */
 int config_check(const char *path, FILE *warnings, char *err, size_t err_size);
 
