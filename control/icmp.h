@@ -45,15 +45,13 @@ void icmp6_set_checksum(uint8_t *packet, size_t len);
 /*
  * How many messages may leave, in all and to one destination: an IPv4 address
  * or an IPv6 /64. Token buckets of our own rather than rte_meter's: those count
- * bytes of a colour on the TSC, these count messages on the caller's clock in 24
- * bytes each. The destinations' table is direct-mapped: two that meet in a
- * bucket share it while it is in use, so a flood of destinations only limits
- * itself to the total.
+ * bytes of a colour on the TSC, these count messages on the caller's clock in 16
+ * bytes each. Destinations are hashed into a fixed number of buckets, and those
+ * that meet in one share it: no flood can make the table grow.
  */
 #define ICMP_LIMIT_BUCKETS 256
 
 struct icmp_bucket {
-	uint64_t key;
 	uint64_t stamp_ns; /* when tokens was right */
 	uint32_t tokens; /* thousandths of a message */
 };
