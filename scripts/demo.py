@@ -12,11 +12,12 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "interop"))
-from lab import UAPI_DIR, Gateway, Lab, LabError, preflight, sweep  # noqa: E402
+from lab import UAPI_DIR, Gateway, Lab, LabError, preflight, run, sweep  # noqa: E402
 from world import LAN_HOST4, LAN_HOST6, World, tunnel_ips  # noqa: E402
 
 PREFIX = "wgdp-demo-"
 RUN_DIR = Path("/run/wgdp-demo")
+NETNS_DIR, NETNS_MARK = Path("/run/netns"), RUN_DIR / "made-netns-mount"
 GATEWAY, CLIENTS = "wgdemo0", ("wgc1", "wgc2")
 PROGRAMS = ("ip", "ss", "ethtool", "ping", "iperf3", "wg", "wireguard-go")
 
@@ -44,7 +45,18 @@ def down():
         if answers(path):
             fail(f"an interface {name} that is not the demo's is running; stop it first")
         path.unlink(missing_ok=True)
+    if NETNS_MARK.exists() and NETNS_DIR.exists() and not any(NETNS_DIR.iterdir()):
+        run(["umount", NETNS_DIR], check=False)
+        NETNS_DIR.rmdir()
     shutil.rmtree(RUN_DIR, ignore_errors=True)
+
+
+def mark_netns_mount():
+    """ip netns turns its directory into a mount at first use; remember when that was ours."""
+    mounts = [line.split()[4] for line in open("/proc/self/mountinfo")]
+    if str(NETNS_DIR) not in mounts:
+        RUN_DIR.mkdir(parents=True, exist_ok=True)
+        NETNS_MARK.touch()
 
 
 def answers(path):
@@ -146,9 +158,6 @@ def main():
     if option == "--down":
         down()
         return
-    for line in preflight(PROGRAMS):
-        fail(line)
-
     def interrupted(number, frame):
         raise LabError(f"interrupted by {signal.Signals(number).name}")
     for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -158,6 +167,9 @@ def main():
     done = False
     try:
         down()
+        mark_netns_mount()
+        for line in preflight(PROGRAMS):
+            raise LabError(line)
         demo(Lab(PREFIX, RUN_DIR, outlive=keep))
         done = True
     except LabError as e:
