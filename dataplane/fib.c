@@ -18,7 +18,7 @@
 #include "dataplane/rcu.h"
 
 #define GATEWAY_MAX 1024
-#define SPARE_RULES 4096
+#define SPARE_RULES 2048 /* for routes and own addresses; as many as fib_table.c adds */
 
 #if RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
 #define RIB_IP(bytes) ((const struct rte_ipv6_addr *)(const void *)(bytes))
@@ -54,9 +54,14 @@ struct fib_control {
 	struct fib_table *table;
 	struct rte_rib6 *rib;
 	struct rte_hash *interned; /* struct entry_key -> entry index */
-	uint32_t max_entries;
+	uint32_t n_rules, max_rules;
+	uint32_t max_entries; /* twice the rules: as many may wait to be free again */
 	uint32_t *free_entries;
 	uint32_t n_free;
+	/* Without references, but the published copy of the IPv6 table may still lead to them. */
+	uint32_t *unreferenced;
+	uint32_t n_unreferenced;
+	struct deferred_entry *deferred; /* by entry: the argument of its way back */
 	uint32_t n_gateways;
 };
 
@@ -132,15 +137,37 @@ rule_find_or_insert(struct fib_control *c, const struct ip_prefix *p)
 	if (node != NULL)
 		return node;
 	rib_key(p, ip, &depth);
+	if (c->n_rules == c->max_rules)
+		return NULL;
 	node = rte_rib6_insert(c->rib, RIB_IP(ip), depth);
-	if (node != NULL)
-		*rule_of(node) = (struct rule){.owner = FIB_NO_PEER, .family = p->addr.family};
+	if (node == NULL)
+		return NULL;
+	*rule_of(node) = (struct rule){.owner = FIB_NO_PEER, .family = p->addr.family};
+	c->n_rules++;
 	return node;
 }
 
 /* ---- interned entries -------------------------------------------------------- */
 
-/* 0 when full; otherwise an entry with one more reference. */
+static void
+entry_reuse(void *arg)
+{
+	struct deferred_entry *d = arg;
+
+	d->control->free_entries[d->control->n_free++] = d->entry;
+}
+
+/* Wait until what has lost its references is free: there is more than all rules need. */
+static void
+entries_reclaim(struct fib_control *c)
+{
+	fib_commit(c->fib);
+	rcu_synchronize(c->rcu);
+	while (c->n_free == 0 && rcu_reclaim(c->rcu))
+		;
+}
+
+/* 0 when out of memory; otherwise an entry with one more reference. */
 static uint32_t
 entry_get(struct fib_control *c, const struct entry_key *key)
 {
@@ -153,6 +180,8 @@ entry_get(struct fib_control *c, const struct entry_key *key)
 		return e;
 	}
 	if (c->n_free == 0)
+		entries_reclaim(c);
+	if (c->n_free == 0)
 		return 0;
 	e = c->free_entries[c->n_free - 1];
 	if (rte_hash_add_key_data(c->interned, key, (void *)(uintptr_t)e) != 0)
@@ -164,33 +193,30 @@ entry_get(struct fib_control *c, const struct entry_key *key)
 }
 
 static void
-entry_reuse(void *arg)
-{
-	struct deferred_entry *d = arg;
-
-	d->control->free_entries[d->control->n_free++] = d->entry;
-	rte_free(d);
-}
-
-static void
 entry_put(struct fib_control *c, uint32_t e)
 {
 	struct fib_entry *entry = &c->fib->entries[e];
 	struct entry_key key = {entry->forward, entry->route, entry->owner};
-	struct deferred_entry *d;
 
 	if (e == 0 || --entry->references > 0)
 		return;
 	rte_hash_del_key(c->interned, &key);
-	/* A worker may still hold the index from a lookup: no new meaning before a grace period. */
-	d = rte_malloc("fib entry", sizeof(*d), 0);
-	if (d == NULL) {
-		rcu_synchronize(c->rcu);
-		c->free_entries[c->n_free++] = e;
-		return;
+	c->unreferenced[c->n_unreferenced++] = e;
+}
+
+/*
+ * A worker may still hold an entry from a lookup, so it gets no new meaning
+ * before a grace period, which begins when no table leads to it any more.
+ */
+static void
+entries_defer(struct fib_control *c)
+{
+	while (c->n_unreferenced > 0) {
+		uint32_t e = c->unreferenced[--c->n_unreferenced];
+
+		c->deferred[e] = (struct deferred_entry){c, e};
+		rcu_defer(c->rcu, entry_reuse, &c->deferred[e]);
 	}
-	*d = (struct deferred_entry){c, e};
-	rcu_defer(c->rcu, entry_reuse, d);
 }
 
 /* ---- resolution ---------------------------------------------------------------- */
@@ -279,6 +305,7 @@ uninstall(struct fib_control *c, struct rte_rib6_node *node)
 	}
 	rib_key(&prefix, ip, &depth);
 	rte_rib6_remove(c->rib, RIB_IP(ip), depth);
+	c->n_rules--;
 }
 
 static int
@@ -409,6 +436,7 @@ void
 fib_commit(struct fib *fib)
 {
 	fib_table_commit(fib->control->table);
+	entries_defer(fib->control);
 }
 
 /* ---- life -------------------------------------------------------------------------- */
@@ -425,21 +453,26 @@ control_init(struct fib_control *c, uint32_t max_prefixes)
 	};
 	struct rte_hash_parameters hash = {
 		.name = name,
-		.entries = max_prefixes + SPARE_RULES,
 		.key_len = sizeof(struct entry_key),
 		.hash_func = rte_jhash,
+		.extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE, /* a free entry always fits */
 	};
 
-	c->max_entries = max_prefixes + SPARE_RULES;
+	c->max_rules = max_prefixes + SPARE_RULES;
+	c->max_entries = 2 * c->max_rules + 1;
+	hash.entries = c->max_entries;
 	snprintf(name, sizeof(name), "wgdp_fib%u", serial++);
 	c->rib = rte_rib6_create(name, SOCKET_ID_ANY, &rib);
 	c->interned = rte_hash_create(&hash);
 	c->free_entries = rte_malloc("fib free", c->max_entries * sizeof(uint32_t), 0);
+	c->unreferenced = rte_malloc("fib unref", c->max_entries * sizeof(uint32_t), 0);
+	c->deferred = rte_malloc("fib deferred", c->max_entries * sizeof(*c->deferred), 0);
 	c->fib->entries = rte_zmalloc(
 		"fib entries", c->max_entries * sizeof(struct fib_entry), RTE_CACHE_LINE_SIZE);
 	c->fib->gateways = rte_zmalloc("gateways", GATEWAY_MAX * sizeof(struct fib_gateway), 0);
 	if (c->rib == NULL || c->interned == NULL || c->free_entries == NULL ||
-		c->fib->entries == NULL || c->fib->gateways == NULL)
+		c->unreferenced == NULL || c->deferred == NULL || c->fib->entries == NULL ||
+		c->fib->gateways == NULL)
 		return -1;
 	/* Entry 0 is what no prefix covers. */
 	c->fib->entries[0] = (struct fib_entry){.owner = FIB_NO_PEER, .references = 1};
@@ -482,6 +515,8 @@ fib_destroy(struct fib *fib)
 		rte_rib6_free(fib->control->rib);
 		rte_hash_free(fib->control->interned);
 		rte_free(fib->control->free_entries);
+		rte_free(fib->control->unreferenced);
+		rte_free(fib->control->deferred);
 		rte_free(fib->control);
 	}
 	rte_free(fib->entries);

@@ -104,6 +104,8 @@ retire_phase_two(void *arg)
 	struct retired_peer *r = arg;
 	struct dataplane *dp = r->dp;
 
+	/* Unless the caller did: the published IPv6 table may still lead to the id. */
+	fib_commit(dp->fib);
 	r->next = dp->retired;
 	dp->retired = r;
 	if (!dp->running) {

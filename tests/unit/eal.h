@@ -9,16 +9,23 @@
 
 #include <rte_eal.h>
 
-/* Use as cmocka's group setup and teardown. */
+/* megabytes: of memory that is reserved, and used only where it is touched. */
 static inline int
-eal_setup(void **state)
+eal_setup_mb(char *megabytes)
 {
 	char prefix[32];
-	char *argv[] = {"test", "--no-huge", "-m", "64", "--no-pci", "--no-telemetry",
+	char *argv[] = {"test", "--no-huge", "-m", megabytes, "--no-pci", "--no-telemetry",
 		"--log-level=warning", "-l", "0", "--file-prefix", prefix, NULL};
 
 	snprintf(prefix, sizeof(prefix), "wgdp-test-%d", (int)getpid());
 	return rte_eal_init(sizeof(argv) / sizeof(argv[0]) - 1, argv) < 0 ? -1 : 0;
+}
+
+/* Use as cmocka's group setup and teardown. */
+static inline int
+eal_setup(void **state)
+{
+	return eal_setup_mb("64");
 }
 
 static inline int
