@@ -226,20 +226,21 @@ key_line(const struct ynode *peer, const char *key)
 	return node != NULL ? node->line : peer->line;
 }
 
-/* Remember that the peer being read has this, and refuse what an earlier one has. */
+/* Remember that the peer being read has this. As seen_insert. */
 static int
-check_unique(struct load *l, struct seen_set *set, const void *data, size_t len, unsigned line,
-	const char *key, const char *what)
+note(struct load *l, struct seen_set *set, const void *data, size_t len, unsigned line,
+	uint64_t *first)
 {
-	uint64_t first, number = (uint64_t)l->index << 32 | line;
-	int ret = seen_insert(set, data, len, number, &first);
-	size_t other;
+	int ret = seen_insert(set, data, len, (uint64_t)l->index << 32 | line, first);
 
-	if (ret < 0)
-		return no_memory(l);
-	if (ret == 0)
-		return 0;
-	other = first >> 32;
+	return ret < 0 ? no_memory(l) : ret;
+}
+
+static int
+duplicate(struct load *l, unsigned line, const char *key, const char *what, uint64_t first)
+{
+	size_t other = first >> 32;
+
 	if (other == l->index)
 		return peer_error(l, line, key, "expected once, found %s again", what);
 	return peer_error(l, line, key,
@@ -247,25 +248,34 @@ check_unique(struct load *l, struct seen_set *set, const void *data, size_t len,
 		l->db->peers[other].name, (unsigned)first);
 }
 
+/* Texts are made for errors only: this runs for every peer of many. */
 static int
 check_peer_unique(struct load *l, const struct peer_spec *p, const struct ynode *node)
 {
-	char key[KEY_PATH_SIZE], text[IP_PREFIX_STRLEN + KEY_STRLEN];
+	char key[KEY_PATH_SIZE], text[IP_PREFIX_STRLEN], key_text[KEY_STRLEN];
 	const struct ynode *list = ynode_find(node, "allowed_ips");
 	const struct ynode *m = list != NULL ? list->first : NULL;
+	unsigned line = key_line(node, "name");
+	uint64_t first;
+	int ret = note(l, &l->names, p->name, strlen(p->name), line, &first);
 
-	if (check_unique(l, &l->names, p->name, strlen(p->name), key_line(node, "name"), "name",
-		    p->name) < 0)
-		return -1;
-	if (check_unique(l, &l->keys, p->public_key, KEY_LEN, key_line(node, "public_key"),
-		    "public_key", key_format(text, p->public_key)) < 0)
-		return -1;
+	if (ret != 0)
+		return ret < 0 ? -1 : duplicate(l, line, "name", p->name, first);
+	line = key_line(node, "public_key");
+	ret = note(l, &l->keys, p->public_key, KEY_LEN, line, &first);
+	if (ret != 0)
+		return ret < 0 ? -1
+			       : duplicate(l, line, "public_key",
+					 key_format(key_text, p->public_key), first);
 	for (unsigned i = 0; i < p->n; i++, m = m->next) {
+		const struct ip_prefix *prefix = &p->allowed_ips[i];
+
+		ret = note(l, &l->prefixes, prefix, sizeof(*prefix), m->line, &first);
+		if (ret == 0)
+			continue;
 		snprintf(key, sizeof(key), "allowed_ips[%u]", i);
-		ip_prefix_format(text, &p->allowed_ips[i]);
-		if (check_unique(l, &l->prefixes, &p->allowed_ips[i], sizeof(p->allowed_ips[i]),
-			    m->line, key, text) < 0)
-			return -1;
+		return ret < 0 ? -1
+			       : duplicate(l, m->line, key, ip_prefix_format(text, prefix), first);
 	}
 	return 0;
 }
