@@ -26,7 +26,7 @@
 #define IMPLS_MAX 10
 
 static const unsigned sizes[] = {16, 64, 128, 256, 512, 1024, 1420, 0 /* the mix */};
-static const unsigned bursts[] = {1, 2, 4, 8, 16, 32, 64};
+static const unsigned bursts[] = {1, 2, 3, 4, 5, 6, 8, 16, 32, 64};
 #define N_SIZES (sizeof(sizes) / sizeof(sizes[0]))
 #define N_BURSTS (sizeof(bursts) / sizeof(bursts[0]))
 /* 48/576/1424 at 7:4:1. */

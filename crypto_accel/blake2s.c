@@ -14,16 +14,16 @@ static const uint32_t iv[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0
 
 #define ROTR(v, n) ((v) >> (n) | (v) << (32 - (n)))
 
-#define G(a, b, c, d, x, y)                                                                        \
-	do {                                                                                       \
-		a += b + m[x];                                                                     \
-		d = ROTR(d ^ a, 16);                                                               \
-		c += d;                                                                            \
-		b = ROTR(b ^ c, 12);                                                               \
-		a += b + m[y];                                                                     \
-		d = ROTR(d ^ a, 8);                                                                \
-		c += d;                                                                            \
-		b = ROTR(b ^ c, 7);                                                                \
+#define G(a, b, c, d, x, y) \
+	do { \
+		a += b + m[x]; \
+		d = ROTR(d ^ a, 16); \
+		c += d; \
+		b = ROTR(b ^ c, 12); \
+		a += b + m[y]; \
+		d = ROTR(d ^ a, 8); \
+		c += d; \
+		b = ROTR(b ^ c, 7); \
 	} while (0)
 
 /*
@@ -31,16 +31,16 @@ static const uint32_t iv[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0
  * spelled out, with named variables for the state: from loops over arrays and
  * a table gcc 12 makes code two to three times slower.
  */
-#define ROUND(s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15)                \
-	do {                                                                                       \
-		G(v0, v4, v8, v12, s0, s1);                                                        \
-		G(v1, v5, v9, v13, s2, s3);                                                        \
-		G(v2, v6, v10, v14, s4, s5);                                                       \
-		G(v3, v7, v11, v15, s6, s7);                                                       \
-		G(v0, v5, v10, v15, s8, s9);                                                       \
-		G(v1, v6, v11, v12, s10, s11);                                                     \
-		G(v2, v7, v8, v13, s12, s13);                                                      \
-		G(v3, v4, v9, v14, s14, s15);                                                      \
+#define ROUND(s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15) \
+	do { \
+		G(v0, v4, v8, v12, s0, s1); \
+		G(v1, v5, v9, v13, s2, s3); \
+		G(v2, v6, v10, v14, s4, s5); \
+		G(v3, v7, v11, v15, s6, s7); \
+		G(v0, v5, v10, v15, s8, s9); \
+		G(v1, v6, v11, v12, s10, s11); \
+		G(v2, v7, v8, v13, s12, s13); \
+		G(v3, v4, v9, v14, s14, s15); \
 	} while (0)
 
 /* counter: bytes hashed with this block; last: all ones for the last block, else 0. */

@@ -8,6 +8,7 @@
 #define CRYPTO_ACCEL_CHACHA20_AVX512_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define INLINE static inline __attribute__((always_inline))
@@ -21,27 +22,45 @@ struct chacha_keys {
 };
 
 /* The constant words, "expand 32-byte k". */
-static const uint32_t sigma[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
+#define SIGMA0 0x61707865
+#define SIGMA1 0x3320646e
+#define SIGMA2 0x79622d32
+#define SIGMA3 0x6b206574
+
+/*
+ * Nowhere here is an array of registers indexed by a loop variable: gcc 12
+ * keeps such an array in memory even where it unrolls the loop later.
+ */
 
 /*
  * A round is four quarter rounds on columns or diagonals of the 4x4 state.
  * Element i of a row, with the row turned by r, is IN(row, i, r).
  */
 #define IN(row, i, r) (4 * (row) + (((i) + (r)) & 3))
+/*
+ * Single instructions in a fixed order: two sets of lanes leave no register
+ * free, and compilers left to schedule this themselves spill (gcc 12: 35 moves
+ * to and from memory in a double round).
+ */
 #define ADD1(v, x, rx, y, ry, i) \
-	v[IN(x, i, rx)] = _mm512_add_epi32(v[IN(x, i, rx)], v[IN(y, i, ry)])
+	__asm__ volatile("vpaddd %1, %0, %0" : "+v"(v[IN(x, i, rx)]) : "v"(v[IN(y, i, ry)]))
 #define ADD(v, x, rx, y, ry) \
 	ADD1(v, x, rx, y, ry, 0); \
 	ADD1(v, x, rx, y, ry, 1); \
 	ADD1(v, x, rx, y, ry, 2); \
 	ADD1(v, x, rx, y, ry, 3)
-#define XROT1(v, x, rx, y, ry, n, i) \
-	v[IN(x, i, rx)] = _mm512_rol_epi32(_mm512_xor_si512(v[IN(x, i, rx)], v[IN(y, i, ry)]), n)
+#define XOR1(v, x, rx, y, ry, i) \
+	__asm__ volatile("vpxord %1, %0, %0" : "+v"(v[IN(x, i, rx)]) : "v"(v[IN(y, i, ry)]))
+#define ROT1(v, x, rx, n, i) __asm__ volatile("vprold %1, %0, %0" : "+v"(v[IN(x, i, rx)]) : "i"(n))
 #define XROT(v, x, rx, y, ry, n) \
-	XROT1(v, x, rx, y, ry, n, 0); \
-	XROT1(v, x, rx, y, ry, n, 1); \
-	XROT1(v, x, rx, y, ry, n, 2); \
-	XROT1(v, x, rx, y, ry, n, 3)
+	XOR1(v, x, rx, y, ry, 0); \
+	XOR1(v, x, rx, y, ry, 1); \
+	XOR1(v, x, rx, y, ry, 2); \
+	XOR1(v, x, rx, y, ry, 3); \
+	ROT1(v, x, rx, n, 0); \
+	ROT1(v, x, rx, n, 1); \
+	ROT1(v, x, rx, n, 2); \
+	ROT1(v, x, rx, n, 3)
 
 /* Rows b, c and d are turned by tb, tc and td: 0 for columns; 1, 2, 3 for diagonals. */
 #define ROUND(v, tb, tc, td) \
@@ -87,8 +106,10 @@ static const uint32_t sigma[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574
 INLINE void
 chacha_load(__m512i v[16], const struct chacha_keys *k, __m512i idx, __m512i blk)
 {
-	for (unsigned w = 0; w < 4; w++)
-		v[w] = _mm512_set1_epi32((int)sigma[w]);
+	v[0] = _mm512_set1_epi32(SIGMA0);
+	v[1] = _mm512_set1_epi32(SIGMA1);
+	v[2] = _mm512_set1_epi32(SIGMA2);
+	v[3] = _mm512_set1_epi32(SIGMA3);
 	v[4] = PICK(k->key[0], idx);
 	v[5] = PICK(k->key[1], idx);
 	v[6] = PICK(k->key[2], idx);
@@ -107,8 +128,10 @@ chacha_load(__m512i v[16], const struct chacha_keys *k, __m512i idx, __m512i blk
 INLINE void
 chacha_add(__m512i v[16], const struct chacha_keys *k, __m512i idx, __m512i blk)
 {
-	for (unsigned w = 0; w < 4; w++)
-		v[w] = _mm512_add_epi32(v[w], _mm512_set1_epi32((int)sigma[w]));
+	v[0] = _mm512_add_epi32(v[0], _mm512_set1_epi32(SIGMA0));
+	v[1] = _mm512_add_epi32(v[1], _mm512_set1_epi32(SIGMA1));
+	v[2] = _mm512_add_epi32(v[2], _mm512_set1_epi32(SIGMA2));
+	v[3] = _mm512_add_epi32(v[3], _mm512_set1_epi32(SIGMA3));
 	v[4] = _mm512_add_epi32(v[4], PICK(k->key[0], idx));
 	v[5] = _mm512_add_epi32(v[5], PICK(k->key[1], idx));
 	v[6] = _mm512_add_epi32(v[6], PICK(k->key[2], idx));
@@ -175,23 +198,34 @@ xor64(uint8_t *data, __m512i stream)
 	_mm512_storeu_si512(data, _mm512_xor_si512(_mm512_loadu_si512(data), stream));
 }
 
-/* Exclusive-ors lane i's block of the key stream into the 64 bytes at data[i]. */
+/*
+ * Exclusive-ors lane i's block of the key stream into the 64 bytes at data[i];
+ * of all lanes, or of lanes 8 to 15 only.
+ */
 INLINE void
-chacha_xor(__m512i v[16], uint8_t *const data[16])
+chacha_xor(__m512i v[16], uint8_t *const data[16], bool all)
 {
 	transpose_4x4(v);
 	transpose_4x4(v + 4);
 	transpose_4x4(v + 8);
 	transpose_4x4(v + 12);
-	for (unsigned j = 0; j < 4; j++) {
-		__m512i even_lo = EVEN(v[j], v[4 + j]), even_hi = EVEN(v[8 + j], v[12 + j]);
-		__m512i odd_lo = ODD(v[j], v[4 + j]), odd_hi = ODD(v[8 + j], v[12 + j]);
-
-		xor64(data[j], EVEN(even_lo, even_hi));
-		xor64(data[4 + j], EVEN(odd_lo, odd_hi));
-		xor64(data[8 + j], ODD(even_lo, even_hi));
-		xor64(data[12 + j], ODD(odd_lo, odd_hi));
-	}
+#define ROWS(j) \
+	do { \
+		__m512i even_lo = EVEN(v[j], v[4 + j]), even_hi = EVEN(v[8 + j], v[12 + j]); \
+		__m512i odd_lo = ODD(v[j], v[4 + j]), odd_hi = ODD(v[8 + j], v[12 + j]); \
+\
+		if (all) { \
+			xor64(data[j], EVEN(even_lo, even_hi)); \
+			xor64(data[4 + j], EVEN(odd_lo, odd_hi)); \
+		} \
+		xor64(data[8 + j], ODD(even_lo, even_hi)); \
+		xor64(data[12 + j], ODD(odd_lo, odd_hi)); \
+	} while (0)
+	ROWS(0);
+	ROWS(1);
+	ROWS(2);
+	ROWS(3);
+#undef ROWS
 }
 
 /* Half a group's keys, transposed from where they lie. */
@@ -203,17 +237,25 @@ chacha_keys_load(struct chacha_keys *k, unsigned half, const uint8_t *const keys
 #define ROW(lo, hi) \
 	_mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const void *)keys[lo])), \
 		_mm256_loadu_si256((const void *)keys[hi]), 1)
-	for (unsigned i = 0; i < 4; i++) {
-		r[i] = ROW(i, i + 4);
-		r[i + 4] = ROW(i + 8, i + 12);
-	}
+	r[0] = ROW(0, 4);
+	r[1] = ROW(1, 5);
+	r[2] = ROW(2, 6);
+	r[3] = ROW(3, 7);
+	r[4] = ROW(8, 12);
+	r[5] = ROW(9, 13);
+	r[6] = ROW(10, 14);
+	r[7] = ROW(11, 15);
 #undef ROW
 	transpose_4x4(r);
 	transpose_4x4(r + 4);
-	for (unsigned w = 0; w < 4; w++) {
-		k->key[w][half] = EVEN(r[w], r[w + 4]);
-		k->key[w + 4][half] = ODD(r[w], r[w + 4]);
-	}
+	k->key[0][half] = EVEN(r[0], r[4]);
+	k->key[1][half] = EVEN(r[1], r[5]);
+	k->key[2][half] = EVEN(r[2], r[6]);
+	k->key[3][half] = EVEN(r[3], r[7]);
+	k->key[4][half] = ODD(r[0], r[4]);
+	k->key[5][half] = ODD(r[1], r[5]);
+	k->key[6][half] = ODD(r[2], r[6]);
+	k->key[7][half] = ODD(r[3], r[7]);
 }
 
 #endif

@@ -19,7 +19,7 @@
 #include "crypto_accel/chacha20_avx512.h"
 #include "crypto_accel/poly1305_avx512.h"
 
-#define SET 16	       /* lanes in a set of registers */
+#define SET 16 /* lanes in a set of registers */
 #define PASS (2 * SET) /* lanes in a pass */
 #define HORNER_MAX 128 /* bytes: up to here powers of r are not worth making */
 
@@ -36,6 +36,7 @@ struct pass {
 		uint32_t length;
 		unsigned lane;
 	} partial[PASS];
+	bool bounced; /* bounce holds something */
 	uint8_t bounce[PASS][64] __attribute__((aligned(64)));
 };
 
@@ -48,6 +49,7 @@ struct scratch {
 	uint8_t stream[GROUP][64] __attribute__((aligned(64))); /* block 1 of each */
 	struct pass pass;
 	unsigned count; /* packets of the group */
+	bool powers_used; /* power holds something */
 	struct aead_op *op[GROUP];
 	struct poly_messages messages[GROUP / LANES];
 	struct aead_op *sorted[AEAD_BURST_MAX];
@@ -55,13 +57,37 @@ struct scratch {
 
 static const uint8_t zero_key[AEAD_KEY_LEN];
 
+/* Whole lines of 64 bytes; crypto_wipe's call would cost a burst more than this. */
+INLINE void
+wipe_lines(void *at, size_t size)
+{
+	for (size_t i = 0; i < size; i += 64)
+		_mm512_store_si512((uint8_t *)at + i, _mm512_setzero_si512());
+	FORGET_MEMORY();
+}
+
+/* What the groups of a burst left behind; the first one was the largest. */
+static void
+wipe(struct scratch *s, unsigned n)
+{
+	unsigned most = n < GROUP ? n : GROUP;
+
+	wipe_lines(&s->keys, sizeof(s->keys));
+	wipe_lines(s->poly, (most + LANES - 1) / LANES * sizeof(s->poly[0]));
+	if (s->powers_used)
+		wipe_lines(s->power, sizeof(s->power));
+	if (s->pass.bounced)
+		wipe_lines(s->pass.bounce, sizeof(s->pass.bounce));
+	s->powers_used = s->pass.bounced = false;
+}
+
 static bool
 avx512_usable(void)
 {
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-		__builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("avx512vbmi2") &&
-		__builtin_cpu_supports("bmi2");
+	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+	       __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("avx512vbmi2") &&
+	       __builtin_cpu_supports("bmi2");
 }
 
 static void *
@@ -120,8 +146,9 @@ load_keys(struct scratch *s)
 	uint64_t counters[SET];
 
 	for (unsigned half = 0; half * SET < s->count; half++) {
-		__m512i lo, hi, even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22,
-					24, 26, 28, 30);
+		__m512i lo, hi,
+			even = _mm512_setr_epi32(
+				0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
 
 		for (unsigned i = 0; i < SET; i++) {
 			unsigned at = half * SET + i;
@@ -169,21 +196,21 @@ poly_tags(struct scratch *s)
 	unsigned groups = (s->count + LANES - 1) / LANES;
 
 	for (unsigned g = 0; g < groups;) {
-		/* Sorted: the first has the longest. */
 		if (s->messages[g].max_blocks > HORNER_MAX / 16) {
+			s->powers_used = true;
 			poly_by_fours(s->tags + LANES * g, &s->messages[g], &s->poly[g], s->power);
 			g++;
 		} else if (g + 1 < groups) {
-			poly_horner(s->tags + LANES * g, &s->messages[g], &s->poly[g], 2);
+			poly_horner_two(s->tags + LANES * g, &s->messages[g], &s->poly[g]);
 			g += 2;
 		} else {
-			poly_horner(s->tags + LANES * g, &s->messages[g], &s->poly[g], 1);
+			poly_horner(s->tags + LANES * g, &s->messages[g], &s->poly[g]);
 			g++;
 		}
 	}
 }
 
-/* Adds the block at data, of length bytes (1 to 64 count), as the next lane. */
+/* Sends a lane to the text at data; through its buffer if less than 64 bytes are there. */
 static void
 pass_set_data(struct pass *p, unsigned lane, uint8_t *data, uint32_t length)
 {
@@ -192,10 +219,11 @@ pass_set_data(struct pass *p, unsigned lane, uint8_t *data, uint32_t length)
 		return;
 	}
 	p->data[lane] = p->bounce[lane];
+	p->bounced = true;
 	if (length == 0)
 		return;
-	_mm512_store_si512(p->bounce[lane],
-		_mm512_maskz_loadu_epi8(_bzhi_u64(UINT64_MAX, length), data));
+	_mm512_store_si512(
+		p->bounce[lane], _mm512_maskz_loadu_epi8(_bzhi_u64(UINT64_MAX, length), data));
 	p->partial[p->partials].data = data;
 	p->partial[p->partials].length = length;
 	p->partial[p->partials++].lane = lane;
@@ -227,7 +255,7 @@ first_pass(struct scratch *s, unsigned first, unsigned packets)
 		blk[0] = _mm512_srli_epi32(iota, 3);
 		chacha_one(v, &s->keys, idx, blk);
 		poly_keys_load(&s->poly[first / LANES], v, 0);
-		chacha_xor(v, s->pass.data);
+		chacha_xor(v, s->pass.data, false);
 		return;
 	}
 	idx[0] = idx[1] = _mm512_add_epi32(iota, _mm512_set1_epi32((int)first));
@@ -236,7 +264,7 @@ first_pass(struct scratch *s, unsigned first, unsigned packets)
 	chacha_two(v, w, &s->keys, idx, blk);
 	poly_keys_load(&s->poly[first / LANES], v, 0);
 	poly_keys_load(&s->poly[first / LANES + 1], v, 1);
-	chacha_xor(w, s->pass.data);
+	chacha_xor(w, s->pass.data, true);
 }
 
 /* Where block 1 of the packets from first on goes: for seal into the text. */
@@ -244,18 +272,19 @@ static void
 first_pass_data(struct scratch *s, unsigned first, unsigned packets, bool into_text)
 {
 	struct pass *p = &s->pass;
-	/* With one set, its upper half of lanes is block 1; its lower half goes nowhere. */
+	/* With one set, block 1 is its upper half of lanes. */
 	unsigned shift = packets <= LANES ? LANES : 0;
+	unsigned lanes = packets <= LANES ? LANES : SET;
 
-	for (unsigned lane = 0; lane < SET; lane++) {
-		unsigned at = lane - shift;
-
-		if (lane < shift || at >= packets)
-			p->data[lane] = p->bounce[lane];
+	for (unsigned i = 0; i < lanes; i++) {
+		/* Lanes without a packet have nothing to say. */
+		if (i >= packets)
+			pass_set_data(p, shift + i, NULL, 0);
 		else if (into_text)
-			pass_set_data(p, lane, s->op[first + at]->data, s->op[first + at]->length);
+			pass_set_data(
+				p, shift + i, s->op[first + i]->data, s->op[first + i]->length);
 		else
-			p->data[lane] = s->stream[first + at];
+			p->data[shift + i] = s->stream[first + i];
 	}
 }
 
@@ -278,19 +307,18 @@ run_pass(struct scratch *s)
 	__m512i idx[2], blk[2], v[16], w[16];
 
 	for (unsigned lane = p->lanes; lane < PASS; lane++)
-		p->data[lane] = p->bounce[lane];
+		pass_set_data(p, lane, NULL, 0);
 	for (unsigned i = 0; i < 2; i++) {
 		idx[i] = _mm512_load_si512(p->packet + SET * i);
 		blk[i] = _mm512_load_si512(p->block + SET * i);
 	}
 	if (p->lanes <= SET) {
 		chacha_one(v, &s->keys, idx, blk);
-		chacha_xor(v, p->data);
+		chacha_xor(v, p->data, true);
 	} else {
 		chacha_two(v, w, &s->keys, idx, blk);
-		/* What w needs to wait in memory is the compiler's to choose. */
-		chacha_xor(v, p->data);
-		chacha_xor(w, p->data + SET);
+		chacha_xor(v, p->data, true);
+		chacha_xor(w, p->data + SET, true);
 	}
 	pass_finish_partials(p);
 	p->lanes = 0;
@@ -359,7 +387,7 @@ open_group(struct scratch *s)
 
 	load_keys(s);
 	load_messages(s);
-	memset(s->stream, 0, (size_t)s->count * 64);
+	wipe_lines(s->stream, s->count * sizeof(s->stream[0]));
 	first_passes(s, false);
 	poly_tags(s);
 	for (unsigned i = 0; i < s->count; i++) {
@@ -395,8 +423,7 @@ avx512_seal(void *scratch, struct aead_op *ops, unsigned n)
 		memcpy(s->op, s->sorted + at, s->count * sizeof(s->op[0]));
 		seal_group(s);
 	}
-	crypto_wipe(s, offsetof(struct scratch, stream));
-	crypto_wipe(s->pass.bounce, sizeof(s->pass.bounce));
+	wipe(s, n);
 }
 
 static unsigned
@@ -411,8 +438,11 @@ avx512_open(void *scratch, struct aead_op *ops, unsigned n)
 		memcpy(s->op, s->sorted + at, s->count * sizeof(s->op[0]));
 		opened += open_group(s);
 	}
-	crypto_wipe(s, offsetof(struct scratch, pass));
-	crypto_wipe(s->pass.bounce, sizeof(s->pass.bounce));
+	wipe_lines(s->stream, (n < GROUP ? n : GROUP) * sizeof(s->stream[0]));
+	/* The right tag of a forged packet would let its sender forge it. */
+	if (opened != n)
+		wipe_lines(s->tags, sizeof(s->tags));
+	wipe(s, n);
 	return opened;
 }
 

@@ -93,8 +93,8 @@ void x25519_batch(uint8_t (*out)[X25519_LEN], const uint8_t (*scalars)[X25519_LE
 	const uint8_t (*points)[X25519_LEN], bool *ok, unsigned n);
 
 /* One of it. Returns false for an all-zero result. */
-bool x25519(uint8_t out[X25519_LEN], const uint8_t scalar[X25519_LEN],
-	const uint8_t point[X25519_LEN]);
+bool x25519(
+	uint8_t out[X25519_LEN], const uint8_t scalar[X25519_LEN], const uint8_t point[X25519_LEN]);
 void x25519_base(uint8_t out[X25519_LEN], const uint8_t scalar[X25519_LEN]);
 
 /* Hash of 1 to 32 bytes; key_len 0 to 32, in_len 0 to SIZE_MAX. */

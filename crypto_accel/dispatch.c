@@ -12,6 +12,7 @@ const struct aead_impl *const aead_impls[] = {
 	&aead_ref,
 	&aead_ipsecmb,
 	&aead_avx512,
+	&aead_auto,
 	NULL,
 };
 
@@ -22,18 +23,16 @@ static int
 choose(const char *wanted, char *err, size_t err_size)
 {
 	const struct aead_impl *const *impl;
-	bool automatic = strcmp(wanted, "auto") == 0;
 
 	chosen = NULL;
 	for (impl = aead_impls; *impl != NULL; impl++) {
-		if (!automatic && strcmp(wanted, (*impl)->name) != 0)
+		if (strcmp(wanted, (*impl)->name) != 0)
 			continue;
-		if ((*impl)->usable())
-			chosen = *impl; /* a later one is faster */
-		else if (!automatic) {
+		if (!(*impl)->usable()) {
 			snprintf(err, err_size, "WGDP_CRYPTO: this CPU cannot run \"%s\"", wanted);
 			return -1;
 		}
+		chosen = *impl;
 	}
 	if (chosen == NULL) {
 		snprintf(err, err_size, "WGDP_CRYPTO: no implementation is named \"%s\"", wanted);
@@ -75,7 +74,7 @@ crypto_init(char *err, size_t err_size)
 const char *
 crypto_aead_name(void)
 {
-	return chosen->name;
+	return chosen == &aead_auto ? aead_auto_runs() : chosen->name;
 }
 
 struct aead_ctx *

@@ -33,22 +33,23 @@ struct aead_ctx {
 extern const struct aead_impl aead_ref;
 extern const struct aead_impl aead_ipsecmb;
 extern const struct aead_impl aead_avx512;
+extern const struct aead_impl aead_auto;
 
-/* The dispatcher's table, slowest first, ended by NULL. */
+/* Name of the implementation that aead_auto gives large bursts to. */
+const char *aead_auto_runs(void);
+
+/* All, slowest first, ended by NULL; auto, the default, is the last. */
 extern const struct aead_impl *const aead_impls[];
 
 /* A context of exactly this implementation; NULL when out of memory. */
-struct aead_ctx *
-aead_ctx_create_for(const struct aead_impl *impl);
+struct aead_ctx *aead_ctx_create_for(const struct aead_impl *impl);
 
 /*
  * Known answers for one implementation, and for the handshake primitives.
  * NULL when all is well, otherwise what failed.
  */
-const char *
-selftest_aead(const struct aead_impl *impl);
-const char *
-selftest_handshake(void);
+const char *selftest_aead(const struct aead_impl *impl);
+const char *selftest_handshake(void);
 
 /* The 96-bit nonce of a counter: 32 zero bits, then 64 bits little-endian. */
 static inline void

@@ -41,8 +41,8 @@ struct poly_sum {
 
 struct poly_messages {
 	const uint8_t *end[LANES]; /* behind the last block, padded to 16 */
-	uint32_t blocks[LANES];	   /* of 16 bytes, the last one maybe partial */
-	uint32_t length[LANES];	   /* bytes */
+	uint32_t blocks[LANES]; /* of 16 bytes, the last one maybe partial */
+	uint32_t length[LANES]; /* bytes */
 	uint32_t min_blocks, max_blocks;
 	bool partial; /* some length is no multiple of 16 */
 };
@@ -66,8 +66,8 @@ join_words(__m512i lo, __m512i hi, unsigned half)
 	__m256i l = half ? _mm512_extracti64x4_epi64(lo, 1) : _mm512_castsi512_si256(lo);
 	__m256i h = half ? _mm512_extracti64x4_epi64(hi, 1) : _mm512_castsi512_si256(hi);
 
-	return _mm512_or_si512(_mm512_cvtepu32_epi64(l),
-		_mm512_slli_epi64(_mm512_cvtepu32_epi64(h), 32));
+	return _mm512_or_si512(
+		_mm512_cvtepu32_epi64(l), _mm512_slli_epi64(_mm512_cvtepu32_epi64(h), 32));
 }
 
 /* From words 0 to 7 of 16 lanes' blocks 0: r, clamped, and s. */
@@ -103,6 +103,14 @@ poly_mul_add(struct poly_sum *s, struct poly_acc a, const struct poly_power *p)
 #undef PRODUCT
 }
 
+INLINE struct poly_acc
+poly_acc_zero(void)
+{
+	__m512i z = _mm512_setzero_si512();
+
+	return (struct poly_acc){z, z, z};
+}
+
 INLINE struct poly_sum
 poly_sum_zero(void)
 {
@@ -125,10 +133,9 @@ poly_reduce(const struct poly_sum *s)
 	__m512i d2 = _mm512_madd52lo_epu64(s->lo2, s->hi1, SET1(1 << 8));
 	struct poly_acc a;
 
-	a.h0 = _mm512_madd52lo_epu64(_mm512_and_si512(d0, SET1(LIMB_MASK)),
-		_mm512_srli_epi64(d2, 42), SET1(5));
-	a.h1 = _mm512_add_epi64(
-		_mm512_and_si512(d1, SET1(LIMB_MASK)), _mm512_srli_epi64(d0, 44));
+	a.h0 = _mm512_madd52lo_epu64(
+		_mm512_and_si512(d0, SET1(LIMB_MASK)), _mm512_srli_epi64(d2, 42), SET1(5));
+	a.h1 = _mm512_add_epi64(_mm512_and_si512(d1, SET1(LIMB_MASK)), _mm512_srli_epi64(d0, 44));
 	a.h2 = _mm512_add_epi64(_mm512_and_si512(d2, SET1(TOP_MASK)), _mm512_srli_epi64(d1, 44));
 	return a;
 }
@@ -157,23 +164,25 @@ poly_add_block(struct poly_acc a, __m512i lo, __m512i hi, __m512i top)
 INLINE void
 transpose_8x8(__m512i v[8])
 {
-	__m512i t[8];
+	/* Even, then odd qwords of two rows each. */
+	__m512i e0 = _mm512_unpacklo_epi64(v[0], v[1]), o0 = _mm512_unpackhi_epi64(v[0], v[1]);
+	__m512i e1 = _mm512_unpacklo_epi64(v[2], v[3]), o1 = _mm512_unpackhi_epi64(v[2], v[3]);
+	__m512i e2 = _mm512_unpacklo_epi64(v[4], v[5]), o2 = _mm512_unpackhi_epi64(v[4], v[5]);
+	__m512i e3 = _mm512_unpacklo_epi64(v[6], v[7]), o3 = _mm512_unpackhi_epi64(v[6], v[7]);
+	__m512i lo, hi;
 
-	for (unsigned i = 0; i < 4; i++) {
-		t[i] = _mm512_unpacklo_epi64(v[2 * i], v[2 * i + 1]);
-		t[4 + i] = _mm512_unpackhi_epi64(v[2 * i], v[2 * i + 1]);
-	}
-	for (unsigned i = 0; i < 2; i++) { /* even, then odd qwords */
-		__m512i even_lo = EVEN(t[4 * i], t[4 * i + 1]);
-		__m512i even_hi = EVEN(t[4 * i + 2], t[4 * i + 3]);
-		__m512i odd_lo = ODD(t[4 * i], t[4 * i + 1]);
-		__m512i odd_hi = ODD(t[4 * i + 2], t[4 * i + 3]);
-
-		v[i] = EVEN(even_lo, even_hi);
-		v[i + 2] = EVEN(odd_lo, odd_hi);
-		v[i + 4] = ODD(even_lo, even_hi);
-		v[i + 6] = ODD(odd_lo, odd_hi);
-	}
+#define COLUMNS(at, half, a, b, c, d) \
+	do { \
+		lo = half(a, b); \
+		hi = half(c, d); \
+		v[at] = EVEN(lo, hi); \
+		v[(at) + 4] = ODD(lo, hi); \
+	} while (0)
+	COLUMNS(0, EVEN, e0, e1, e2, e3);
+	COLUMNS(1, EVEN, o0, o1, o2, o3);
+	COLUMNS(2, ODD, e0, e1, e2, e3);
+	COLUMNS(3, ODD, o0, o1, o2, o3);
+#undef COLUMNS
 }
 
 /* Four blocks of each message: v[2b] and v[2b + 1] are the halves of block b. */
@@ -203,11 +212,13 @@ poly_chunk_load(struct poly_chunk *chunk, const struct poly_messages *m, unsigne
 {
 	chunk->full = 4 * (c + 1) <= m->min_blocks;
 	if (chunk->full && (c > 0 || !m->partial)) {
-		for (unsigned i = 0; i < LANES; i++)
-			chunk->v[i] = _mm512_loadu_si512(m->end[i] - 64 * (c + 1));
+#define ROW(i) chunk->v[i] = _mm512_loadu_si512(m->end[i] - 64 * (c + 1))
+		ROW(0), ROW(1), ROW(2), ROW(3), ROW(4), ROW(5), ROW(6), ROW(7);
+#undef ROW
 	} else {
-		for (unsigned i = 0; i < LANES; i++)
-			chunk->v[i] = load_ragged(m, i, c);
+#define ROW(i) chunk->v[i] = load_ragged(m, i, c)
+		ROW(0), ROW(1), ROW(2), ROW(3), ROW(4), ROW(5), ROW(6), ROW(7);
+#undef ROW
 	}
 	transpose_8x8(chunk->v);
 }
@@ -220,8 +231,7 @@ poly_top(const struct poly_chunk *chunk, __m512i blocks, unsigned c, unsigned b)
 
 	if (chunk->full)
 		return top;
-	return _mm512_maskz_mov_epi64(
-		_mm512_cmpgt_epu64_mask(blocks, SET1(4 * c + 3 - b)), top);
+	return _mm512_maskz_mov_epi64(_mm512_cmpgt_epu64_mask(blocks, SET1(4 * c + 3 - b)), top);
 }
 
 /* The block of lengths (there is no additional data), then the last carries, then s. */
@@ -235,17 +245,22 @@ poly_finish(uint8_t tags[LANES][16], struct poly_acc a, const struct poly_messag
 
 	a = poly_add_block(a, _mm512_setzero_si512(), length, SET1(1ULL << 40));
 	a = poly_mul(a, &k->r);
-	for (unsigned i = 0; i < 2; i++) {
-		a.h2 = _mm512_add_epi64(a.h2, _mm512_srli_epi64(a.h1, 44));
-		a.h1 = _mm512_and_si512(a.h1, mask);
-		c = _mm512_srli_epi64(a.h2, 42);
-		a.h2 = _mm512_and_si512(a.h2, SET1(TOP_MASK));
-		a.h0 = _mm512_madd52lo_epu64(a.h0, c, SET1(5));
-		a.h1 = _mm512_add_epi64(a.h1, _mm512_srli_epi64(a.h0, 44));
-		a.h0 = _mm512_and_si512(a.h0, mask);
-	}
-	a.h2 = _mm512_add_epi64(a.h2, _mm512_srli_epi64(a.h1, 44));
-	a.h1 = _mm512_and_si512(a.h1, mask);
+	/* After poly_reduce two turns leave every limb in its range. */
+#define CARRY_H1() \
+	a.h2 = _mm512_add_epi64(a.h2, _mm512_srli_epi64(a.h1, 44)); \
+	a.h1 = _mm512_and_si512(a.h1, mask)
+#define CARRY_ROUND() \
+	CARRY_H1(); \
+	c = _mm512_srli_epi64(a.h2, 42); \
+	a.h2 = _mm512_and_si512(a.h2, SET1(TOP_MASK)); \
+	a.h0 = _mm512_madd52lo_epu64(a.h0, c, SET1(5)); \
+	a.h1 = _mm512_add_epi64(a.h1, _mm512_srli_epi64(a.h0, 44)); \
+	a.h0 = _mm512_and_si512(a.h0, mask)
+	CARRY_ROUND();
+	CARRY_ROUND();
+	CARRY_H1();
+#undef CARRY_ROUND
+#undef CARRY_H1
 
 	/* g = a + 5 - 2^130, taken where it is not negative. */
 	g0 = _mm512_add_epi64(a.h0, SET1(5));
@@ -270,49 +285,72 @@ poly_finish(uint8_t tags[LANES][16], struct poly_acc a, const struct poly_messag
 		_mm512_permutex2var_epi64(g0, _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), g1));
 }
 
+/* The step of block b in a chunk of group g, unless nobody has the block. */
+#define HORNER_STEP(g, b) \
+	do { \
+		a##g = poly_add_block(a##g, chunk##g.v[2 * (b)], chunk##g.v[2 * (b) + 1], \
+			poly_top(&chunk##g, blocks##g, c, b)); \
+		a##g = poly_mul(a##g, &k[g].r); \
+	} while (0)
+
+/* Block by block: for short messages. */
+INLINE void
+poly_horner(uint8_t (*tags)[16], const struct poly_messages *m, const struct poly_keys *k)
+{
+	__m512i blocks0 = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)m->blocks));
+	struct poly_acc a0 = poly_acc_zero();
+	struct poly_chunk chunk0;
+
+	for (unsigned c = (m->max_blocks + 3) / 4; c-- > 0;) {
+		unsigned skip = m->max_blocks < 4 * (c + 1) ? 4 * (c + 1) - m->max_blocks : 0;
+
+		poly_chunk_load(&chunk0, m, c);
+		if (skip < 1)
+			HORNER_STEP(0, 0);
+		if (skip < 2)
+			HORNER_STEP(0, 1);
+		if (skip < 3)
+			HORNER_STEP(0, 2);
+		HORNER_STEP(0, 3);
+	}
+	poly_finish(tags, a0, m, k);
+}
+
 /*
- * Block by block, as many groups of 8 messages (1 or 2) at once: the second
- * one fills the time in which the first waits for its multiplications.
+ * Likewise for two groups of 8 messages: one fills the time in which the other
+ * waits for its multiplications.
  */
 INLINE void
-poly_horner(uint8_t (*tags)[16], const struct poly_messages *m, const struct poly_keys *k,
-	unsigned groups)
+poly_horner_two(uint8_t (*tags)[16], const struct poly_messages *m, const struct poly_keys *k)
 {
-	struct poly_acc a[2];
-	struct poly_chunk chunk[2];
-	__m512i blocks[2];
-	uint32_t most = m[0].max_blocks;
+	__m512i blocks0 = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)m[0].blocks));
+	__m512i blocks1 = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)m[1].blocks));
+	struct poly_acc a0 = poly_acc_zero(), a1 = a0;
+	struct poly_chunk chunk0, chunk1;
+	uint32_t most = m[0].max_blocks > m[1].max_blocks ? m[0].max_blocks : m[1].max_blocks;
 
-	if (groups == 2 && m[1].max_blocks > most)
-		most = m[1].max_blocks;
-	for (unsigned g = 0; g < groups; g++) {
-		a[g].h0 = a[g].h1 = a[g].h2 = _mm512_setzero_si512();
-		blocks[g] = _mm512_cvtepu32_epi64(
-			_mm256_loadu_si256((const void *)m[g].blocks));
-	}
 	for (unsigned c = (most + 3) / 4; c-- > 0;) {
-		/* Blocks of this chunk that nobody has. */
 		unsigned skip = most < 4 * (c + 1) ? 4 * (c + 1) - most : 0;
 
-		for (unsigned g = 0; g < groups; g++)
-			poly_chunk_load(&chunk[g], &m[g], c);
+		poly_chunk_load(&chunk0, &m[0], c);
+		poly_chunk_load(&chunk1, &m[1], c);
 #define STEP(b) \
-	if (skip <= (b)) { \
-		for (unsigned g = 0; g < groups; g++) { \
-			a[g] = poly_add_block(a[g], chunk[g].v[2 * (b)], \
-				chunk[g].v[2 * (b) + 1], \
-				poly_top(&chunk[g], blocks[g], c, b)); \
-			a[g] = poly_mul(a[g], &k[g].r); \
-		} \
-	}
-		STEP(0)
-		STEP(1)
-		STEP(2)
-		STEP(3)
+	HORNER_STEP(0, b); \
+	HORNER_STEP(1, b)
+		if (skip < 1) {
+			STEP(0);
+		}
+		if (skip < 2) {
+			STEP(1);
+		}
+		if (skip < 3) {
+			STEP(2);
+		}
+		STEP(3);
 #undef STEP
 	}
-	for (unsigned g = 0; g < groups; g++)
-		poly_finish(tags + LANES * g, a[g], &m[g], &k[g]);
+	poly_finish(tags, a0, &m[0], &k[0]);
+	poly_finish(tags + LANES, a1, &m[1], &k[1]);
 }
 
 /* Four blocks a turn, by r^4, r^3, r^2 and r: four times fewer carries, no waiting. */
@@ -320,18 +358,19 @@ INLINE void
 poly_by_fours(uint8_t (*tags)[16], const struct poly_messages *m, const struct poly_keys *k,
 	struct poly_power power[4])
 {
-	struct poly_acc zero, r, a;
+	struct poly_acc zero = poly_acc_zero(), r, a = zero;
 	struct poly_chunk chunk;
 	__m512i blocks = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)m->blocks));
 
-	zero.h0 = zero.h1 = zero.h2 = _mm512_setzero_si512();
 	r = (struct poly_acc){k->r.r0, k->r.r1, k->r.r2};
 	power[3] = k->r;
-	for (int i = 2; i >= 0; i--) {
-		r = poly_mul(r, &k->r);
-		power[i] = poly_power_of(r.h0, r.h1, r.h2);
-	}
-	a = zero;
+#define NEXT_POWER(i) \
+	r = poly_mul(r, &k->r); \
+	power[i] = poly_power_of(r.h0, r.h1, r.h2)
+	NEXT_POWER(2);
+	NEXT_POWER(1);
+	NEXT_POWER(0);
+#undef NEXT_POWER
 	for (unsigned c = (m->max_blocks + 3) / 4; c-- > 0;) {
 		struct poly_sum s = poly_sum_zero();
 
