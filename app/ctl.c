@@ -51,8 +51,8 @@ print_usage(FILE *out)
 {
 	fprintf(out, "usage: wgdp-ctl [--json] [--socket PATH] COMMAND ...\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "  %s %s\n      %s\n", commands[i].name, commands[i].usage,
-			commands[i].help);
+		fprintf(out, "  %s%s%s\n      %s\n", commands[i].name,
+			*commands[i].usage ? " " : "", commands[i].usage, commands[i].help);
 	fprintf(out,
 		"\nPEER and NAME are a peer's name, or its public key.\n"
 		"--socket PATH   of the gateway; else $WGDP_SOCKET, else " DEFAULT_SOCKET "\n"
@@ -127,7 +127,7 @@ const char *
 ctl_did_you_mean(const char *typed, const char *const *names)
 {
 	const char *best = NULL;
-	unsigned least = strlen(typed) < 5 ? 2 : 4; /* below this is near */
+	unsigned least = strlen(typed) < 4 ? 2 : 3; /* below this is near */
 
 	for (; *names != NULL; names++) {
 		unsigned d = distance(typed, *names);

@@ -45,6 +45,12 @@ int ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The name nearest to what was typed; NULL when none is near. Ends with NULL. */
 const char *ctl_did_you_mean(const char *typed, const char *const *names);
 
+/*
+ * The key in base64 that path holds, or standard input for NULL; pipes will do.
+ * Returns CTL_OK; or CTL_REFUSED, and the reason has been told.
+ */
+int ctl_read_key(const char *path, const char *field, uint8_t key[32]);
+
 /* ---- the control socket ------------------------------------------------------- */
 
 /*

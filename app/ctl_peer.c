@@ -39,10 +39,10 @@ static int
 read_preshared_key(const char *path, json_t *body)
 {
 	uint8_t key[KEY_LEN];
-	char text[KEY_STRLEN], err[256];
+	char text[KEY_STRLEN];
 
-	if (key_read_file(path, key, NULL, err, sizeof(err)) != 0)
-		return ctl_refused("preshared_key: %s: %s", path, err);
+	if (ctl_read_key(path, "preshared_key", key) != CTL_OK)
+		return CTL_REFUSED;
 	json_object_set_new(body, "preshared_key", json_string(key_format(text, key)));
 	crypto_wipe(key, sizeof(key));
 	crypto_wipe(text, sizeof(text));

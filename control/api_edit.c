@@ -38,7 +38,7 @@ set_public_key(struct edit *e, json_t *value, struct refusal *why)
 {
 	const char *s = json_string_value(value);
 
-	if (s == NULL || !key_parse(e->public_key, s))
+	if (s == NULL || !key_parse_any(e->public_key, s))
 		return bad(why, "public_key", "32 bytes in base64");
 	e->has_public_key = true;
 	return 0;
@@ -54,7 +54,7 @@ set_preshared_key(struct edit *e, json_t *value, struct refusal *why)
 	e->spec.has_preshared_key = false;
 	if (json_is_null(value))
 		return 0;
-	if (s == NULL || !key_parse(e->spec.preshared_key, s))
+	if (s == NULL || !key_parse_any(e->spec.preshared_key, s))
 		return bad(why, "preshared_key", "32 bytes in base64, or null");
 	/* All zero is the protocol's way to say none. */
 	e->spec.has_preshared_key = !crypto_equal(e->spec.preshared_key, zero, KEY_LEN);
@@ -176,7 +176,7 @@ identify_put(struct management *m, unsigned iface, const char *id, struct edit *
 	const struct peer_spec **old, struct refusal *why)
 {
 	uint8_t key[KEY_LEN];
-	bool id_is_key = key_parse(key, id);
+	bool id_is_key = key_parse_any(key, id);
 
 	if (id_is_key) {
 		if (e->has_public_key && memcmp(key, e->public_key, KEY_LEN) != 0)

@@ -15,7 +15,7 @@ api_find_peer(const struct management *m, unsigned iface, const char *id, struct
 	const struct peer_spec *spec;
 	uint8_t key[KEY_LEN];
 
-	if (key_parse(key, id))
+	if (key_parse_any(key, id))
 		spec = registry_by_key(m->registry, iface, key);
 	else
 		spec = registry_by_name(m->registry, iface, id);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,7 @@ key_file_prepare(const char *path, const uint8_t key[KEY_LEN], char *tmp, size_t
 static int
 key_file_replace(const char *path, const char *tmp)
 {
-	char dir[4096];
+	char dir[PATH_MAX];
 	int fd, rc;
 
 	if (rename(tmp, path) != 0)
@@ -195,22 +196,27 @@ install_key(struct management *m, unsigned iface, const uint8_t private_key[KEY_
 	log_info("%s: new private key", f->config->name);
 }
 
-/* The disk's half. Where the peers' half has to be taken back, the registry is rolled back first.
- */
+static int
+disk_error(struct refusal *why, const char *field, const char *path)
+{
+	int status = errno == ENOSPC || errno == EDQUOT ? 507 : 500;
+
+	return refuse(why, status, "not_saved", field, "%s: %s", path, strerror(errno));
+}
+
+/* The disk's half of a transaction that changes n peers and, unless NULL, the private key. */
 static int
 persist(struct management *m, unsigned iface, size_t n, const uint8_t *private_key,
 	struct refusal *why)
 {
-	const struct config_interface *config = m->ifaces[iface].config;
-	char tmp[4096], err[CONFIG_ERROR_SIZE];
+	const struct managed_iface *f = &m->ifaces[iface];
+	char path[PATH_MAX], tmp[PATH_MAX], err[CONFIG_ERROR_SIZE];
 
-	if (private_key != NULL &&
-		key_file_prepare(config->private_key_file, private_key, tmp, sizeof(tmp)) != 0) {
-		int status = errno == ENOSPC || errno == EDQUOT ? 507 : 500;
-
-		return refuse(why, status, "not_saved", "private_key", "%s: %s",
-			config->private_key_file, strerror(errno));
-	}
+	/* A symbolic link stays one: what it points to is replaced. */
+	if (realpath(f->config->private_key_file, path) == NULL)
+		snprintf(path, sizeof(path), "%s", f->config->private_key_file);
+	if (private_key != NULL && key_file_prepare(path, private_key, tmp, sizeof(tmp)) != 0)
+		return disk_error(why, "private_key", path);
 	errno = 0;
 	if (n > 0 && save_peers(m, iface, err, sizeof(err)) != 0) {
 		int status = errno == ENOSPC || errno == EDQUOT ? 507 : 500;
@@ -219,15 +225,13 @@ persist(struct management *m, unsigned iface, size_t n, const uint8_t *private_k
 			unlink(tmp);
 		return refuse(why, status, "not_saved", NULL, "%s", err);
 	}
-	if (private_key == NULL || key_file_replace(config->private_key_file, tmp) == 0)
+	if (private_key == NULL || key_file_replace(path, tmp) == 0)
 		return 0;
-	refuse(why, 500, "not_saved", "private_key", "%s: %s", config->private_key_file,
-		strerror(errno));
+	disk_error(why, "private_key", path);
 	unlink(tmp);
 	/* Renamed but not known to be durable: the answer is no, so the old one goes back. */
-	if (key_file_prepare(config->private_key_file, m->ifaces[iface].private_key, tmp,
-		    sizeof(tmp)) == 0 &&
-		key_file_replace(config->private_key_file, tmp) != 0)
+	if (key_file_prepare(path, f->private_key, tmp, sizeof(tmp)) == 0 &&
+		key_file_replace(path, tmp) != 0)
 		unlink(tmp);
 	return -1;
 }

@@ -324,7 +324,7 @@ uapi_set(struct management *m, unsigned iface, char *text, size_t len, struct re
 			m, iface, s.has_private_key ? s.private_key : NULL, "wg", why);
 	else
 		registry_rollback(m->registry);
-	if (rc != 0)
+	if (rc != 0 && why->status < 500) /* those have been logged as errors */
 		log_warn("%s: wg: %s", m->ifaces[iface].config->name, why->message);
 	peer_spec_fini(&s.peer.spec);
 	crypto_wipe(&s, sizeof(s));
