@@ -278,6 +278,12 @@ timers_want_handshake(struct timers *t, uint64_t now_ns)
 	update_deadline(t);
 }
 
+bool
+timers_handshaking(const struct timers *t)
+{
+	return t->retry_ns != 0;
+}
+
 void
 timers_handshake_abandoned(struct timers *t)
 {

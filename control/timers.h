@@ -104,6 +104,8 @@ uint64_t timers_traffic(struct timers *t, uint64_t now_ns, const struct peer_tra
  * of a completed handshake is late news of the old session, and ignored.
  */
 void timers_want_handshake(struct timers *t, uint64_t now_ns);
+/* An initiation is due or awaits its response: a further want would change nothing. */
+bool timers_handshaking(const struct timers *t);
 /* The initiation asked for could not be made or has nowhere to go: no retries. */
 void timers_handshake_abandoned(struct timers *t);
 /* The initiation asked for left; only needed when later than timers_run()'s now_ns. */

@@ -406,8 +406,7 @@ fib_allowed_add(struct fib *fib, const struct ip_prefix *prefix, uint8_t iface, 
 			ip_prefix_format(text, prefix));
 		return -1;
 	}
-	if (was.owner != peer)
-		*taken_from = was.owner;
+	*taken_from = was.owner;
 	rule->owner = peer;
 	rule->owner_iface = iface;
 	return rule_change(fib->control, node, &was, prefix, err, err_size);

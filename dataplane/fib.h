@@ -101,8 +101,9 @@ int fib_route_add_via(struct fib *fib, const struct ip_prefix *prefix, const str
 int fib_tunnel_add(
 	struct fib *fib, const struct ip_prefix *prefix, uint8_t iface, char *err, size_t err_size);
 /*
- * Give an allowed-IP to a peer of an interface, taking it from the peer that
- * has it (*taken_from, else FIB_NO_PEER). Refused when another interface has it.
+ * Give an allowed-IP to a peer of an interface. *taken_from is the peer that
+ * had it: FIB_NO_PEER if nobody, the same peer if nothing changes. Refused when
+ * another interface has it.
  */
 int fib_allowed_add(struct fib *fib, const struct ip_prefix *prefix, uint8_t iface, uint32_t peer,
 	uint32_t *taken_from, char *err, size_t err_size);

@@ -159,18 +159,11 @@ dataplane_reclaim(struct dataplane *dp)
 	return collect_retired(dp) || more;
 }
 
-uint32_t
-dp_peer_id(const struct peer_dp *peer)
+void
+dp_peer_identity(const struct peer_dp *peer, uint32_t *id, uint32_t *generation)
 {
-	return peer->id;
-}
-
-struct peer_dp *
-dp_peer_find(struct dataplane *dp, uint32_t id, uint32_t generation)
-{
-	struct peer_dp *peer = id < dp->max_peers ? atomic_load(&dp->peers[id]) : NULL;
-
-	return peer != NULL && peer->generation == generation ? peer : NULL;
+	*id = peer->id;
+	*generation = peer->generation;
 }
 
 void

@@ -22,9 +22,7 @@ struct peer_dp *dp_peer_publish(struct dataplane *dp, uint8_t iface);
  * staged for its id and confirm; then the id is free again.
  */
 void dp_peer_retire(struct dataplane *dp, struct peer_dp *peer);
-uint32_t dp_peer_id(const struct peer_dp *peer);
-/* The peer with this id and generation, or NULL if it is gone. */
-struct peer_dp *dp_peer_find(struct dataplane *dp, uint32_t id, uint32_t generation);
+void dp_peer_identity(const struct peer_dp *peer, uint32_t *id, uint32_t *generation);
 
 /*
  * source is the gateway's address to send from, or NULL to choose the one that
@@ -36,7 +34,8 @@ void dp_peer_set_endpoint(struct dataplane *dp, struct peer_dp *peer,
 bool dp_peer_endpoint(
 	const struct peer_dp *peer, struct ip_endpoint *endpoint, struct ip_addr *source);
 
-/* 0; or -1 with a reason and nothing changed. taken_from: a peer id or PKT_NO_PEER. */
+/* 0; or -1 with a reason and nothing changed. taken_from: the id of the peer that had it (it
+ * may be this one), or PKT_NO_PEER. */
 int dp_peer_allow(struct dataplane *dp, struct peer_dp *peer, const struct ip_prefix *prefix,
 	uint32_t *taken_from, char *err, size_t err_size);
 void dp_peer_disallow(struct dataplane *dp, struct peer_dp *peer, const struct ip_prefix *prefix);

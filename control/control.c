@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <rte_jhash.h>
+#include <rte_malloc.h>
+#include <rte_random.h>
+
+#include "control/local.h"
+#include "control/publish.h"
+#include "control/state.h"
+#include "crypto_accel/crypto_accel.h"
+#include "dataplane/log.h"
+
+#define EVENTS_A_TURN 256
+#define LIMITED_SOURCES 16384
+#define RECLAIM_S 0.01
+#define LINKS_S 1.
+#define NEIGHBOURS 4096
+
+/* ---- the loop ---------------------------------------------------------------------- */
+
+static void
+local_rearm(struct control *c)
+{
+	uint64_t now = dp_now_ns(), due = local_tick(c->local, now);
+
+	ev_timer_stop(c->loop, &c->local_timer);
+	if (due == UINT64_MAX)
+		return;
+	ev_timer_set(&c->local_timer, due > now ? (double)(due - now) / 1e9 : 0., 0.);
+	ev_timer_start(c->loop, &c->local_timer);
+}
+
+static void
+on_local_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	local_rearm(timer->data);
+}
+
+static void
+on_links(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct control *c = timer->data;
+
+	(void)loop;
+	(void)events;
+	ports_poll_links(dataplane_ports(c->dp));
+}
+
+/* Runs only while something waits for a grace period. */
+static void
+on_reclaim(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct control *c = timer->data;
+
+	(void)events;
+	if (!dataplane_reclaim(c->dp))
+		ev_timer_stop(loop, timer);
+}
+
+static unsigned
+poll_events(struct control *c)
+{
+	struct dp_event events[EVENTS_A_TURN];
+	unsigned n = dataplane_events(c->dp, events, EVENTS_A_TURN);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (events[i].type == DP_WANT_NEIGH)
+			local_want_neigh(c->local, &events[i], dp_now_ns());
+		else
+			handshake_event(c, &events[i]);
+	}
+	return n;
+}
+
+/* A turn: a bounded share of each kind of work; libev runs due timers in between. */
+static void
+on_wake(struct ev_loop *loop, ev_async *wake, int events)
+{
+	struct control *c = wake->data;
+	unsigned n = 0;
+	bool more;
+
+	(void)events;
+	n += poll_events(c);
+	n += handshake_poll(c);
+	n += local_poll(c->local, dp_now_ns());
+	more = request_poll(c);
+	if (n > 0)
+		local_rearm(c);
+	if (dataplane_reclaim(c->dp) && !ev_is_active(&c->reclaim))
+		ev_timer_again(loop, &c->reclaim);
+	if (n > 0 || more)
+		ev_async_send(loop, wake);
+}
+
+static void
+on_signal(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	(void)events;
+	log_info("signal %d: shutting down", signal->signum);
+	ev_break(loop, EVBREAK_ALL);
+}
+
+void
+control_wake(void *control)
+{
+	struct control *c = control;
+
+	ev_async_send(c->loop, &c->wake);
+}
+
+void
+control_stop(struct control *c)
+{
+	kill(getpid(), SIGTERM);
+	(void)c;
+}
+
+void
+control_run(struct control *c)
+{
+	ev_async_start(c->loop, &c->wake);
+	ev_signal_start(c->loop, &c->sigterm);
+	ev_signal_start(c->loop, &c->sigint);
+	ev_timer_start(c->loop, &c->links);
+	local_rearm(c);
+	control_wake(c); /* what came before the loop */
+	ev_run(c->loop, 0);
+}
+
+/* ---- life ---------------------------------------------------------------------------- */
+
+static void
+watchers_init(struct control *c)
+{
+	ev_async_init(&c->wake, on_wake);
+	ev_signal_init(&c->sigterm, on_signal, SIGTERM);
+	ev_signal_init(&c->sigint, on_signal, SIGINT);
+	ev_timer_init(&c->reclaim, on_reclaim, 0., RECLAIM_S);
+	ev_timer_init(&c->local_timer, on_local_timer, 0., 0.);
+	ev_timer_init(&c->links, on_links, LINKS_S, LINKS_S);
+	c->wake.data = c->reclaim.data = c->local_timer.data = c->links.data = c;
+}
+
+struct control *
+control_create(const struct config *config, char *err, size_t err_size)
+{
+	struct control *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		goto no_memory;
+	pthread_mutex_init(&c->requests.lock, NULL);
+	pthread_cond_init(&c->requests.answered, NULL);
+	c->max_peers = config->dataplane.max_peers;
+	c->n_ifaces = (uint8_t)config->n_interfaces;
+	for (uint8_t i = 0; i < c->n_ifaces; i++) {
+		struct iface *iface = &c->ifaces[i];
+
+		snprintf(iface->name, sizeof(iface->name), "%s", config->interfaces[i].name);
+		iface->listen_port = config->interfaces[i].listen_port;
+		noise_identity_init(&iface->identity);
+		noise_identity_set(&iface->identity, config->interfaces[i].private_key);
+		cookie_checker_init(&iface->checker, iface->identity.static_public);
+	}
+	c->loop = ev_loop_new(EVFLAG_AUTO);
+	c->by_id = calloc(c->max_peers, sizeof(struct peer *));
+	c->limiter = ratelimiter_create(LIMITED_SOURCES);
+	if (c->loop == NULL || c->by_id == NULL || c->limiter == NULL)
+		goto no_memory;
+	watchers_init(c);
+	return c;
+no_memory:
+	snprintf(err, err_size, "out of memory");
+	control_destroy(c);
+	return NULL;
+}
+
+static struct local *
+create_local(struct control *c, const struct config *config)
+{
+	struct iface_config *ifaces = calloc(c->n_ifaces, sizeof(*ifaces));
+	struct local *local;
+
+	if (ifaces == NULL)
+		return NULL;
+	config_interfaces(config, ifaces);
+	local = local_create(c->dp, NEIGHBOURS, ifaces, c->n_ifaces, dp_now_ns());
+	free(ifaces);
+	return local;
+}

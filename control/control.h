@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control lcore: handshakes, timers, publication. One libev loop that
+ * blocks in epoll when there is nothing to do.
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control/config.h"
+
+struct control;
+struct dataplane;
+
+/* Takes identities and interfaces from config. NULL with a reason in err. */
+struct control *control_create(const struct config *config, char *err, size_t err_size);
+/* Before control_run; dp outlives control. 0 or -1 with a reason. */
+int control_attach(struct control *c, struct dataplane *dp, char *err, size_t err_size);
+/* The main thread: returns after SIGTERM, SIGINT or control_stop. */
+void control_run(struct control *c);
+/* Any thread, and signal handlers. */
+void control_stop(struct control *c);
+/* Any thread: there is something in a ring; for struct dataplane_config.wake_control. */
+void control_wake(void *control);
+/* From now on requests of management are answered at once, with a refusal. */
+void control_close(struct control *c);
+/* Retires all peers and wipes all keys. */
+void control_destroy(struct control *c);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The cold half of a peer, and where to find it: keys, timers, key slots,
+ * configuration. All of it belongs to the control lcore. Its hot half is
+ * struct peer_dp in dataplane/.
+ */
+#ifndef CONTROL_PEER_H
+#define CONTROL_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <ev.h>
+
+#include "control/cookie.h"
+#include "control/noise.h"
+#include "control/timers.h"
+#include "dataplane/addr.h"
+
+struct control;
+struct peer_dp;
+struct session;
+
+#define PEER_LOG_NAME 64
+
+/* A derived session in one of the peer's slots. */
+struct key_slot {
+	struct session *session; /* NULL: empty */
+	uint32_t local_index;
+	uint64_t born_ns;
+	uint8_t owner; /* worker */
+	bool initiator;
+};
+
+/* What is still to be done after a worker has told of traffic; see handshake.c. */
+enum traffic_watch {
+	WATCH_IDLE, /* workers tell of the next traffic */
+	WATCH_TOLD, /* told, and nothing was due: ask to be told again at recheck_ns */
+	WATCH_AGAIN, /* asked: look once more at recheck_ns for what was set meanwhile */
+	WATCH_TIMERS, /* the timers follow the traffic by themselves */
+};
+
+struct peer {
+	struct control *control;
+	uint8_t iface;
+	char name[PEER_LOG_NAME];
+	struct noise_peer noise;
+	struct cookie_peer cookie;
+
+	struct timers timers;
+	ev_timer wakeup;
+	uint64_t recheck_ns; /* 0: none */
+	enum traffic_watch watch;
+
+	struct peer_dp *dp;
+	uint32_t id, generation; /* dp's */
+	struct key_slot previous, current, next;
+	bool initiation_pending; /* initiation_index is allocated */
+	uint32_t initiation_index;
+
+	bool connected; /* a handshake was completed and keys have not expired since */
+	uint64_t last_handshake_wall_ns; /* since the epoch; 0 never */
+	uint64_t handshake_rx_bytes, handshake_tx_bytes; /* UDP payload */
+
+	uint16_t persistent_keepalive; /* as configured, seconds */
+	struct ip_prefix *allowed_ips; /* as configured, sorted; others may have taken some */
+	uint32_t n_allowed_ips;
+};
+
+/* Created inactive: no allowed-IPs, no endpoint. NULL with a reason in err. */
+struct peer *peer_create(struct control *c, uint8_t iface, const uint8_t public_key[32],
+	char *err, size_t err_size);
+/* Out of the tables, keys wiped; the hot half goes in two phases. */
+void peer_destroy(struct peer *peer);
+
+struct peer *peer_find(struct control *c, uint8_t iface, const uint8_t public_key[32]);
+/* By the id and generation of an event; NULL if the peer is gone. */
+struct peer *peer_find_id(struct control *c, uint32_t id, uint32_t generation);
+
+/* Make the allowed-IPs these, adding before removing. 0; or -1 with a reason and nothing changed. */
+int peer_set_allowed_ips(struct peer *peer, const struct ip_prefix *prefixes, uint32_t n,
+	char *err, size_t err_size);
+
+/* "wg0: alice": for log lines. Valid until the next call. */
+const char *peer_label(const struct peer *peer);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of the control lcore share. Private to this room. */
+#ifndef CONTROL_STATE_H
+#define CONTROL_STATE_H
+
+#include <pthread.h>
+#include <ev.h>
+#include <rte_hash.h>
+
+#include "control/config.h"
+#include "control/control.h"
+#include "control/cookie.h"
+#include "control/noise.h"
+#include "control/peer.h"
+#include "control/ratelimiter.h"
+#include "dataplane/clock.h"
+#include "dataplane/dataplane.h"
+
+struct local;
+struct request;
+
+struct iface {
+	char name[CONFIG_NAME_SIZE];
+	uint16_t listen_port;
+	struct noise_identity identity;
+	struct cookie_checker checker;
+};
+
+/* Requests of management, answered one after the other. */
+struct request_queue {
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t answered;
+	struct request *first, *last;
+	bool closed;
+};
+
+struct control {
+	struct ev_loop *loop;
+	ev_async wake;
+	ev_signal sigterm, sigint;
+	ev_timer reclaim, local_timer, links;
+	struct dataplane *dp;
+	struct local *local;
+	struct iface ifaces[IFACE_MAX];
+	uint8_t n_ifaces;
+	uint32_t max_peers;
+	struct rte_hash *by_key; /* {iface, public key} -> struct peer */
+	struct peer **by_id; /* by the hot half's id */
+	uint32_t n_peers;
+	struct ratelimiter *limiter;
+	struct under_load load;
+	/* Lines about refused handshakes: so many a second, the rest is only counted. */
+	uint64_t reject_log_second;
+	uint32_t reject_log_lines;
+	struct request_queue requests;
+};
+
+/* handshake.c */
+unsigned handshake_poll(struct control *c);
+void handshake_event(struct control *c, const struct dp_event *event);
+/* The peer's timers may have changed: arm its wake-up. */
+void handshake_rearm(struct peer *peer);
+void handshake_wakeup(struct ev_loop *loop, ev_timer *timer, int events);
+/* Key slots, pending initiation and timers' state: all gone. */
+void handshake_forget(struct peer *peer);
+
+/* request.c: answer what is queued, a slice at a time; true while there is more. */
+bool request_poll(struct control *c);
+
+#endif
