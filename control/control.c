@@ -17,7 +17,6 @@
 #define LIMITED_SOURCES 16384
 #define RECLAIM_S 0.01
 #define LINKS_S 1.
-#define NEIGHBOURS 4096
 
 /* ---- the loop ---------------------------------------------------------------------- */
 
@@ -180,16 +179,61 @@ no_memory:
 	return NULL;
 }
 
-static struct local *
-create_local(struct control *c, const struct config *config)
+int
+control_attach(struct control *c, struct dataplane *dp, const struct dataplane_config *config,
+	char *err, size_t err_size)
 {
-	struct iface_config *ifaces = calloc(c->n_ifaces, sizeof(*ifaces));
-	struct local *local;
+	static unsigned serial; /* hash names are process-wide */
+	char name[RTE_HASH_NAMESIZE];
+	struct rte_hash_parameters params = {
+		.name = name,
+		.entries = RTE_MAX(c->max_peers, 64u),
+		.key_len = PEER_KEY_LEN,
+		.hash_func = rte_jhash,
+		/* Whoever makes keys cannot aim at a bucket. */
+		.hash_func_init_val = (uint32_t)rte_rand(),
+		.socket_id = SOCKET_ID_ANY,
+		/* Cuckoo buckets may be full before the table is. */
+		.extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
+	};
 
-	if (ifaces == NULL)
-		return NULL;
-	config_interfaces(config, ifaces);
-	local = local_create(c->dp, NEIGHBOURS, ifaces, c->n_ifaces, dp_now_ns());
-	free(ifaces);
-	return local;
+	c->dp = dp;
+	snprintf(name, sizeof(name), "peers_by_key%u", serial++);
+	c->by_key = rte_hash_create(&params);
+	c->local = local_create(dp, NEIGHBOURS_MAX, config->ifaces, config->n_ifaces, dp_now_ns());
+	if (c->by_key != NULL && c->local != NULL)
+		return 0;
+	snprintf(err, err_size, "no memory for the table of peers; raise memory_mb");
+	return -1;
+}
+
+void
+control_detach(struct control *c)
+{
+	for (uint32_t id = 0; id < c->max_peers; id++)
+		if (c->by_id[id] != NULL)
+			peer_destroy(c->by_id[id]);
+	local_destroy(c->local);
+	rte_hash_free(c->by_key);
+	c->local = NULL;
+	c->by_key = NULL;
+	c->dp = NULL;
+}
+
+void
+control_destroy(struct control *c)
+{
+	if (c == NULL)
+		return;
+	for (uint8_t i = 0; i < c->n_ifaces; i++) {
+		noise_identity_fini(&c->ifaces[i].identity);
+		cookie_checker_fini(&c->ifaces[i].checker);
+	}
+	if (c->loop != NULL)
+		ev_loop_destroy(c->loop);
+	ratelimiter_destroy(c->limiter);
+	pthread_mutex_destroy(&c->requests.lock);
+	pthread_cond_destroy(&c->requests.answered);
+	free(c->by_id);
+	free(c);
 }

@@ -13,11 +13,13 @@
 
 struct control;
 struct dataplane;
+struct dataplane_config;
 
 /* Takes identities and interfaces from config. NULL with a reason in err. */
 struct control *control_create(const struct config *config, char *err, size_t err_size);
-/* Before control_run; dp outlives control. 0 or -1 with a reason. */
-int control_attach(struct control *c, struct dataplane *dp, char *err, size_t err_size);
+/* Before control_run; config is dp's. 0; or -1 with a reason. */
+int control_attach(struct control *c, struct dataplane *dp, const struct dataplane_config *config,
+	char *err, size_t err_size);
 /* The main thread: returns after SIGTERM, SIGINT or control_stop. */
 void control_run(struct control *c);
 /* Any thread, and signal handlers. */
@@ -26,7 +28,9 @@ void control_stop(struct control *c);
 void control_wake(void *control);
 /* From now on requests of management are answered at once, with a refusal. */
 void control_close(struct control *c);
-/* Retires all peers and wipes all keys. */
+/* The loop has ended: retires all peers, before dp is destroyed. */
+void control_detach(struct control *c);
+/* Wipes all keys. */
 void control_destroy(struct control *c);
 
 #endif

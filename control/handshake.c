@@ -14,7 +14,6 @@
 #include "dataplane/log.h"
 
 #define MESSAGES_A_TURN 64
-#define LIMITED_SOURCES 16384
 #define LOAD_SCALE 256 /* of dataplane_handshake_load */
 #define REJECT_LINES_A_SECOND 5
 /* Nothing is due before 10 s after the first unanswered data: half of that is soon enough. */
@@ -414,8 +413,7 @@ static void
 receive_cookie_reply(const struct received *r)
 {
 	const struct message_cookie_reply *msg = r->data;
-	struct peer *peer =
-		dp_index_owner(r->c->dp, rte_le_to_cpu_32(msg->receiver_index_le));
+	struct peer *peer = dp_index_owner(r->c->dp, rte_le_to_cpu_32(msg->receiver_index_le));
 
 	/* It proves nothing about where it came from: no roaming, no log line. */
 	if (peer == NULL || peer->iface != r->iface_id ||
@@ -486,8 +484,7 @@ handshake_poll(struct control *c)
 {
 	struct rte_mbuf *m[MESSAGES_A_TURN];
 	uint64_t now = dp_now_ns();
-	bool loaded =
-		under_load_update(&c->load, dataplane_handshake_load(c->dp), LOAD_SCALE, now);
+	bool loaded = under_load_update(&c->load, dataplane_handshake_load(c->dp), LOAD_SCALE, now);
 	unsigned n = dataplane_punted(c->dp, PUNT_RING_HANDSHAKE, m, MESSAGES_A_TURN);
 
 	for (unsigned i = 0; i < n; i++)

@@ -11,8 +11,8 @@
 #define OUTER_TTL 64
 
 static uint16_t
-udp_checksum(const void *addresses, size_t addresses_len, const struct rte_udp_hdr *udp,
-	uint16_t len)
+udp_checksum(
+	const void *addresses, size_t addresses_len, const struct rte_udp_hdr *udp, uint16_t len)
 {
 	uint16_t sum = checksum_finish(checksum_sum(addresses, addresses_len) +
 				       rte_cpu_to_be_16(IPPROTO_UDP) + rte_cpu_to_be_16(len) +

@@ -9,10 +9,12 @@
 #include "control/state.h"
 #include "crypto_accel/crypto_accel.h"
 
-struct lookup_key {
+struct lookup_key { /* PEER_KEY_LEN bytes, without padding */
 	uint8_t public_key[32];
 	uint32_t iface;
 };
+
+_Static_assert(sizeof(struct lookup_key) == PEER_KEY_LEN, "the whole key is hashed");
 
 static struct lookup_key
 make_key(uint8_t iface, const uint8_t public_key[32])
@@ -41,8 +43,8 @@ peer_find_id(struct control *c, uint32_t id, uint32_t generation)
 }
 
 struct peer *
-peer_create(struct control *c, uint8_t iface, const uint8_t public_key[32], char *err,
-	size_t err_size)
+peer_create(
+	struct control *c, uint8_t iface, const uint8_t public_key[32], char *err, size_t err_size)
 {
 	struct lookup_key key = make_key(iface, public_key);
 	struct peer *peer = calloc(1, sizeof(*peer));
@@ -130,8 +132,8 @@ undo(struct peer *peer, const struct ip_prefix *prefixes, uint32_t n, const uint
  * table knows the owner, and gives up nothing on behalf of anyone else.
  */
 int
-peer_set_allowed_ips(struct peer *peer, const struct ip_prefix *prefixes, uint32_t n, char *err,
-	size_t err_size)
+peer_set_allowed_ips(
+	struct peer *peer, const struct ip_prefix *prefixes, uint32_t n, char *err, size_t err_size)
 {
 	struct control *c = peer->control;
 	struct ip_prefix *list = calloc(n + 1, sizeof(*list));

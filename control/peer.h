@@ -67,8 +67,8 @@ struct peer {
 };
 
 /* Created inactive: no allowed-IPs, no endpoint. NULL with a reason in err. */
-struct peer *peer_create(struct control *c, uint8_t iface, const uint8_t public_key[32],
-	char *err, size_t err_size);
+struct peer *peer_create(
+	struct control *c, uint8_t iface, const uint8_t public_key[32], char *err, size_t err_size);
 /* Out of the tables, keys wiped; the hot half goes in two phases. */
 void peer_destroy(struct peer *peer);
 
@@ -76,9 +76,10 @@ struct peer *peer_find(struct control *c, uint8_t iface, const uint8_t public_ke
 /* By the id and generation of an event; NULL if the peer is gone. */
 struct peer *peer_find_id(struct control *c, uint32_t id, uint32_t generation);
 
-/* Make the allowed-IPs these, adding before removing. 0; or -1 with a reason and nothing changed. */
-int peer_set_allowed_ips(struct peer *peer, const struct ip_prefix *prefixes, uint32_t n,
-	char *err, size_t err_size);
+/* Make the allowed-IPs these, adding before removing. 0; or -1 with a reason and nothing changed.
+ */
+int peer_set_allowed_ips(struct peer *peer, const struct ip_prefix *prefixes, uint32_t n, char *err,
+	size_t err_size);
 
 /* "wg0: alice": for log lines. Valid until the next call. */
 const char *peer_label(const struct peer *peer);

@@ -128,8 +128,7 @@ set_plain(struct peer *peer, const struct peer_change *change)
 	}
 	/* The interface's own key never leads to a session: nothing to keep alive. */
 	timers_set_persistent(&peer->timers, now,
-		is_own_key(c, peer->iface, change->public_key) ? 0
-							       : change->persistent_keepalive);
+		is_own_key(c, peer->iface, change->public_key) ? 0 : change->persistent_keepalive);
 	peer->persistent_keepalive = change->persistent_keepalive;
 	handshake_rearm(peer);
 }
@@ -146,8 +145,8 @@ apply_put(struct control *c, const struct peer_change *change, const struct requ
 		refuse(r, "public_key");
 		return false;
 	}
-	if (peer_set_allowed_ips(peer, change->allowed_ips, change->n_allowed_ips, r->err,
-		    r->err_size) != 0) {
+	if (peer_set_allowed_ips(
+		    peer, change->allowed_ips, change->n_allowed_ips, r->err, r->err_size) != 0) {
 		refuse(r, "allowed_ips");
 		if (fresh)
 			peer_destroy(peer);

@@ -19,6 +19,8 @@
 struct local;
 struct request;
 
+#define PEER_KEY_LEN 36 /* of by_key: public key and interface */
+
 struct iface {
 	char name[CONFIG_NAME_SIZE];
 	uint16_t listen_port;

@@ -21,7 +21,6 @@
 #define HANDOFF_SIZE 2048
 #define EVENTS_SIZE 4096
 #define PUNT_SIZE 512
-#define NEIGHBOURS_MAX 4096
 /* Indices of a peer: previous, current and next session, and a handshake under way. */
 #define INDICES_PER_PEER 4
 /* For staged packets, neighbour holds and everything between threads. */

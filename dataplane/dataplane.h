@@ -27,6 +27,7 @@ struct session; /* derived keys as workers see them */
 /* ---- life ---------------------------------------------------------------- */
 
 #define ROUTE_MAX 1024
+#define NEIGHBOURS_MAX 4096 /* entries of the neighbour table */
 
 struct route_config {
 	struct ip_prefix to;
