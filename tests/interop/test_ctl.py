@@ -41,7 +41,7 @@ def test_other_bad_fields(world, option, value, field):
     assert len(wg_dump(world.wg)[1]) == 2
 
 
-@pytest.mark.parametrize("name", ("", "a b", "a/b", "x" * 64))
+@pytest.mark.parametrize("name", ("a b", "a/b", "x" * 64, "A" * 43 + "="))
 def test_bad_names(world, name):
     refused(world, "add-peer", world.wg, name, "--public-key", genkey()[1], "--allowed-ips",
             "10.8.0.4/32", naming="name")
@@ -59,7 +59,7 @@ def test_name_and_key_taken(world):
 def test_usage(world, words):
     done = world.gateway.ctl(*words, check=False)
     assert done.returncode == 2
-    assert "usage" in done.stderr.lower()
+    assert "usage" in done.stderr.lower() or "--help" in done.stderr
 
 
 def test_unknown_interface_and_peer(world):
@@ -124,5 +124,4 @@ def test_workers_and_drops(world):
     assert workers["tsc_hz"] > 0 and workers["workers"][0]["stages"]
     drops = json.loads(world.gateway.ctl("drops", "--json").stdout)
     assert any(d["reason"] == "source_not_allowed" for d in drops["drops"])
-    assert "source_not_allowed" in world.gateway.ctl("drops").stdout or \
-        "no drops" in world.gateway.ctl("drops").stdout.lower()
+    assert "source_not_allowed" in world.gateway.ctl("drops", "--all").stdout
