@@ -212,7 +212,7 @@ api_edit_put(struct management *m, unsigned iface, const char *id, json_t *objec
 	bool *created, uint8_t key[KEY_LEN], struct refusal *why)
 {
 	struct edit e = {0};
-	const struct peer_spec *old;
+	const struct peer_spec *old = NULL;
 	int rc = -1;
 
 	if (set_members(&e, object, why) != 0 || identify_put(m, iface, id, &e, &old, why) != 0)
