@@ -11,6 +11,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
+#include "app/runtime_dir.h"
 #include "control/control.h"
 #include "control/management.h"
 #include "control/plan.h"
@@ -152,6 +153,7 @@ start_eal(struct gateway *g)
 		snprintf(g->err, sizeof(g->err), "out of memory");
 		return -1;
 	}
+	runtime_dir_sweep();
 	/* EAL keeps pointers into argv: it lives as long as the process. */
 	rte_log_set_global_level(RTE_LOG_WARNING);
 	if (rte_eal_init(argc, argv) >= 0) {
@@ -237,6 +239,7 @@ run_gateway(struct gateway *g)
 				rc = run_dataplane(g, &everywhere);
 			control_destroy(g->control);
 			rte_eal_cleanup();
+			runtime_dir_remove();
 		}
 		plan_free(&g->plan);
 	}

@@ -9,8 +9,14 @@ port_flush(struct worker *w, uint8_t port_id)
 {
 	const struct port *port = &w->dp->ports.port[port_id];
 	struct tx_buffer *b = &w->tx[port_id];
+	uint64_t start = rte_rdtsc(), cycles;
 	unsigned sent = rte_eth_tx_burst(port->dpdk_id, port->worker_txq[w->id], b->m, b->n);
 
+	/* A full buffer is flushed in the middle of another stage: charge tx, not that one. */
+	cycles = rte_rdtsc() - start;
+	w->mark_tsc += cycles;
+	w->stats.stage_cycles[STAGE_tx] += cycles;
+	w->stats.stage_packets[STAGE_tx] += b->n;
 	w->stats.tx_packets += sent;
 	for (unsigned i = sent; i < b->n; i++)
 		worker_drop(w, b->m[i], DROP_tx_full, PKT_NO_IFACE);
@@ -41,13 +47,7 @@ worker_tx(struct worker *w, uint8_t port_id, struct rte_mbuf *m)
 void
 worker_tx_flush(struct worker *w)
 {
-	unsigned n = 0;
-
-	for (uint8_t port = 0; port < w->dp->ports.n; port++) {
-		n += w->tx[port].n;
+	for (uint8_t port = 0; port < w->dp->ports.n; port++)
 		if (w->tx[port].n > 0)
 			port_flush(w, port);
-	}
-	if (n > 0)
-		worker_stage_done(w, STAGE_tx, n);
 }
