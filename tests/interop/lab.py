@@ -513,7 +513,16 @@ def sweep(pattern, owner_gone=lambda match: True):
         if match and owner_gone(match):
             Netns(name).destroy()
             gone.append(name)
+    sweep_runtime_dirs()
     return gone
+
+
+def sweep_runtime_dirs():
+    """A gateway removes its DPDK directory when it ends, but not when it was killed."""
+    for path in Path("/var/run/dpdk").glob("wgdp-*"):
+        pid = path.name.removeprefix("wgdp-")
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def iperf3(ns, dest, seconds=3, reverse=False, streams=1, extra=()):
