@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "crypto_accel/impl.h"
+#include "crypto_accel/x25519_impl.h"
 
 const struct aead_impl *const aead_impls[] = {
 	&aead_ref,
@@ -63,6 +64,7 @@ crypto_init(char *err, size_t err_size)
 			return -1;
 		}
 	}
+	x25519_choose(chosen == &aead_auto || chosen == &aead_avx512);
 	failed = selftest_handshake();
 	if (failed != NULL) {
 		snprintf(err, err_size, "crypto self-test: %s", failed);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -178,9 +179,11 @@ test_field_edges(void **state)
 	}
 }
 
+/* All of the above over each way of multiplying that this CPU has. */
 int
 main(void)
 {
+	static const char *names[] = {"ref", "avx512"};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rfc7748_vectors),
 		cmocka_unit_test(test_rfc7748_iterated),
@@ -188,9 +191,18 @@ main(void)
 		cmocka_unit_test(test_low_order),
 		cmocka_unit_test(test_field_edges),
 	};
+	int failed = 0;
 	char err[128];
 
-	if (crypto_init(err, sizeof(err)) != 0)
-		return 1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		setenv("WGDP_CRYPTO", names[i], 1);
+		if (crypto_init(err, sizeof(err)) != 0) {
+			print_message("[  SKIPPED ] x25519 of %s: %s\n", names[i], err);
+			failed += i == 0;
+			continue;
+		}
+		failed += _cmocka_run_group_tests(
+			crypto_x25519_name(), tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
+	}
+	return failed;
 }
