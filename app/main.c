@@ -155,9 +155,7 @@ start_eal(struct gateway *g)
 	}
 	runtime_dir_sweep();
 	/* EAL keeps pointers into argv: it lives as long as the process. */
-	rte_log_set_global_level(RTE_LOG_WARNING);
 	if (rte_eal_init(argc, argv) >= 0) {
-		rte_log_set_level(WGDP_LOGTYPE, RTE_LOG_INFO);
 		dp_clock_init();
 		return 0;
 	}

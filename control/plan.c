@@ -8,7 +8,7 @@
 
 #include "control/plan.h"
 
-#define EAL_ARGS_OWN 16
+#define EAL_ARGS_OWN 20
 #define EAL_ARG_SIZE 512
 /* Of all peers together: an average of four each, and room for a few big ones. */
 #define PREFIXES_PER_PEER 2
@@ -198,6 +198,9 @@ plan_eal_args(const struct config *config, int *argc)
 	else
 		add(&a, "--no-huge");
 	add_devices(&a, config);
+	/* DPDK's own chatter only when something is wrong; ours (log.h) from info on. */
+	add(&a, "--log-level=*:warning");
+	add(&a, "--log-level=user1:info");
 	for (unsigned i = 0; i < d->n_eal_args; i++)
 		a.argv[a.n++] = d->eal_args[i];
 	*argc = a.n;
