@@ -62,11 +62,14 @@ tell_error(struct ctl *c, long status, json_t *answer)
 	json_t *error = json_object_get(answer, "error");
 	const char *message = json_string_value(json_object_get(error, "message"));
 	const char *field = json_string_value(json_object_get(error, "field"));
+	const char *code = json_string_value(json_object_get(error, "code"));
 
 	if (c->json && answer != NULL)
 		ctl_print_json(json_incref(answer));
 	if (message == NULL)
 		return ctl_refused("%s: answered with status %ld", c->socket, status);
+	if (code != NULL && field != NULL && strcmp(code, "exists") == 0)
+		return ctl_refused("%s: %s; set-peer changes it", field, message);
 	if (field != NULL && strncmp(message, field, strlen(field)) != 0)
 		return ctl_refused("%s: %s", field, message);
 	return ctl_refused("%s", message);

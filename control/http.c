@@ -231,13 +231,27 @@ unescape(void *cls, struct MHD_Connection *c, char *s)
 
 /* ---- loop --------------------------------------------------------------------- */
 
+static unsigned
+connections(const struct http_server *s)
+{
+	return MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+}
+
 /* Let it work, then sleep no longer than it allows. */
 static void
 run(struct http_server *s)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
+	unsigned before;
 
-	MHD_run(s->daemon);
+	/*
+	 * At the limit it stops to watch the listening socket, and takes that up again
+	 * only when it is run after a connection has ended: nothing else would wake it.
+	 */
+	do {
+		before = connections(s);
+		MHD_run(s->daemon);
+	} while (connections(s) < before);
 	ev_timer_stop(s->m->loop, &s->timeout);
 	if (MHD_get_timeout(s->daemon, &ms) == MHD_YES) {
 		ev_timer_set(&s->timeout, ms / 1000.0, 0.);

@@ -275,6 +275,8 @@ management_start(const struct management_params *params, char *err, size_t err_s
 	ev_async_init(&m->stop, on_stop);
 	ev_async_start(m->loop, &m->stop);
 	ev_idle_init(&m->loader, on_load);
+	/* Above all clients: they cannot starve it, and see all of a small database. */
+	ev_set_priority(&m->loader, EV_MAXPRI);
 	m->loader.data = m;
 	ev_idle_start(m->loop, &m->loader);
 	rc = start_thread(m);

@@ -228,17 +228,6 @@ registry_next(const struct registry *r, unsigned iface, uint64_t *cursor)
 	return &f->order[pos]->spec;
 }
 
-void
-registry_free_name(
-	const struct registry *r, unsigned iface, const uint8_t key[32], char name[PEER_NAME_SIZE])
-{
-	for (unsigned attempt = 1;; attempt++) {
-		peer_name_generate(name, key, attempt);
-		if (find_name(r, iface, name) == NULL)
-			return;
-	}
-}
-
 /* ---- prefixes --------------------------------------------------------------- */
 
 static struct owner *
@@ -325,6 +314,24 @@ find_touched(const struct registry *r, const uint8_t key[32])
 
 	HASH_FIND(hh, r->touched, key, 32, t);
 	return t;
+}
+
+void
+registry_free_name(
+	const struct registry *r, unsigned iface, const uint8_t key[32], char name[PEER_NAME_SIZE])
+{
+	const struct touched *t = r->open && r->iface == iface ? find_touched(r, key) : NULL;
+
+	/* `wg setconf` removes all peers and adds them again, without names: they keep theirs. */
+	if (t != NULL && t->existed && find_name(r, iface, t->before.name) == NULL) {
+		memcpy(name, t->before.name, PEER_NAME_SIZE);
+		return;
+	}
+	for (unsigned attempt = 1;; attempt++) {
+		peer_name_generate(name, key, attempt);
+		if (find_name(r, iface, name) == NULL)
+			return;
+	}
 }
 
 /* Before the first change of a peer in a transaction; e is NULL when it is not there. */

@@ -73,7 +73,10 @@ size_t registry_changes(const struct registry *r, struct registry_change **chang
 void registry_commit(struct registry *r);
 void registry_rollback(struct registry *r);
 
-/* A name for a peer that came without one, taken by no other of the interface. */
+/*
+ * A name for a peer that came without one, taken by no other of the interface:
+ * the one that it had when the open transaction began, or a new one.
+ */
 void registry_free_name(
 	const struct registry *r, unsigned iface, const uint8_t key[32], char name[PEER_NAME_SIZE]);
 

@@ -50,6 +50,7 @@ struct uapi_server {
 	unsigned n_listeners;
 	struct client *clients;
 	unsigned n_clients;
+	bool crowded; /* the latest client was turned away */
 	size_t held; /* bytes of requests */
 };
 
@@ -293,10 +294,14 @@ on_accept(struct ev_loop *loop, ev_io *w, int revents)
 		return;
 	}
 	if (l->server->n_clients >= CLIENTS_MAX) {
-		log_warn("%s: more than %u clients at once", l->path, CLIENTS_MAX);
+		/* Told once, not for each: whoever opens so many opens more. */
+		if (!l->server->crowded)
+			log_warn("%s: more than %u clients at once", l->path, CLIENTS_MAX);
+		l->server->crowded = true;
 		close(fd);
 		return;
 	}
+	l->server->crowded = false;
 	client_open(l, fd);
 }
 
@@ -324,6 +329,7 @@ listener_init(struct listener *l, struct uapi_server *s, unsigned iface, char *e
 	if (fd < 0)
 		return -1;
 	ev_io_init(&l->io, on_accept, fd, EV_READ);
+	ev_set_priority(&l->io, -1); /* those who have gone make room first */
 	l->io.data = l;
 	ev_io_start(m->loop, &l->io);
 	ev_init(&l->pause, on_pause_over);

@@ -123,96 +123,96 @@ test_get_prints_as_wireguard_go(void **state)
 							  "1700000000\nlast_handshake_time_nsec=5\n"
 							  "tx_bytes=2000\nrx_bytes="
 							  "1000\npersistent_keepalive_interval=0\n"
-							  "public_key=" KEY("03") "\npreshared_"
-										  "key=" KEY(
-											  "00") "\n"
-												"pr"
-												"ot"
-												"oc"
-												"ol"
-												"_v"
-												"er"
-												"si"
-												"on"
-												"=1"
-												"\n"
-												"la"
-												"st"
-												"_h"
-												"an"
-												"ds"
-												"ha"
-												"ke"
-												"_t"
-												"im"
-												"e_"
-												"se"
-												"c="
-												"17"
-												"00"
-												"00"
-												"00"
-												"00"
-												"\n"
-												"la"
-												"st"
-												"_h"
-												"an"
-												"ds"
-												"ha"
-												"ke"
-												"_t"
-												"im"
-												"e_"
-												"ns"
-												"ec"
-												"=5"
-												"\n"
-												"tx"
-												"_b"
-												"yt"
-												"es"
-												"=2"
-												"00"
-												"0"
-												"\n"
-												"rx"
-												"_b"
-												"yt"
-												"es"
-												"=1"
-												"00"
-												"0"
-												"\n"
-												"pe"
-												"rs"
-												"is"
-												"te"
-												"nt"
-												"_k"
-												"ee"
-												"pa"
-												"li"
-												"ve"
-												"_i"
-												"nt"
-												"er"
-												"va"
-												"l="
-												"0"
-												"\n"
-												"al"
-												"lo"
-												"we"
-												"d_"
-												"ip"
-												"=1"
-												"0."
-												"8."
-												"0."
-												"3/"
-												"32"
-												"\n");
+							  "public_key=" KEY(
+								  "03") "\npreshared_"
+									"key=" KEY("00") "\n"
+											 "pr"
+											 "ot"
+											 "oc"
+											 "ol"
+											 "_v"
+											 "er"
+											 "si"
+											 "on"
+											 "=1"
+											 "\n"
+											 "la"
+											 "st"
+											 "_h"
+											 "an"
+											 "ds"
+											 "ha"
+											 "ke"
+											 "_t"
+											 "im"
+											 "e_"
+											 "se"
+											 "c="
+											 "17"
+											 "00"
+											 "00"
+											 "00"
+											 "00"
+											 "\n"
+											 "la"
+											 "st"
+											 "_h"
+											 "an"
+											 "ds"
+											 "ha"
+											 "ke"
+											 "_t"
+											 "im"
+											 "e_"
+											 "ns"
+											 "ec"
+											 "=5"
+											 "\n"
+											 "tx"
+											 "_b"
+											 "yt"
+											 "es"
+											 "=2"
+											 "00"
+											 "0"
+											 "\n"
+											 "rx"
+											 "_b"
+											 "yt"
+											 "es"
+											 "=1"
+											 "00"
+											 "0"
+											 "\n"
+											 "pe"
+											 "rs"
+											 "is"
+											 "te"
+											 "nt"
+											 "_k"
+											 "ee"
+											 "pa"
+											 "li"
+											 "ve"
+											 "_i"
+											 "nt"
+											 "er"
+											 "va"
+											 "l="
+											 "0"
+											 "\n"
+											 "al"
+											 "lo"
+											 "we"
+											 "d_"
+											 "ip"
+											 "=1"
+											 "0."
+											 "8."
+											 "0."
+											 "3/"
+											 "32"
+											 "\n");
 }
 
 static void
@@ -267,18 +267,26 @@ test_remove_update_only_and_replace(void **state)
 
 /* Replacing by the same keeps the peer itself: it is changed, not removed. */
 static void
-test_setconf_keeps_learned_endpoint(void **state)
+test_setconf_keeps_name_and_learned_endpoint(void **state)
 {
 	const uint8_t key[32] = {1};
 	struct ip_endpoint learned;
+	struct peer_spec named;
 
 	assert_int_equal(set("public_key=" KEY("01") "\nallowed_ip=10.0.0.1/32\n"), 0);
+	named = peer_spec_copy(registry_by_key(m.registry, 0, key));
+	strcpy(named.name, "alice");
+	registry_begin(m.registry, 0);
+	assert_int_equal(registry_put(m.registry, &named, &why), 0);
+	assert_int_equal(management_commit(&m, 0, NULL, "the test", &why), 0);
+	peer_spec_fini(&named);
 	assert_true(ip_endpoint_parse(&learned, "192.0.2.9:9"));
 	fake_find(0, key)->endpoint = learned;
 	assert_int_equal(
 		set("replace_peers=true\npublic_key=" KEY("01") "\nallowed_ip=10.0.0.1/32\n"), 0);
 	assert_true(ip_endpoint_equal(&fake_find(0, key)->endpoint, &learned));
 	assert_non_null(strstr(get(), "endpoint=192.0.2.9:9\n"));
+	assert_non_null(registry_by_name(m.registry, 0, "alice"));
 }
 
 static void
@@ -415,7 +423,7 @@ main(void)
 		T(test_get_prints_as_wireguard_go),
 		T(test_allowed_ips),
 		T(test_remove_update_only_and_replace),
-		T(test_setconf_keeps_learned_endpoint),
+		T(test_setconf_keeps_name_and_learned_endpoint),
 		T(test_bad_lines_change_nothing),
 		T(test_listen_port_message_says_what_to_do),
 		T(test_private_key_is_stored),
