@@ -4,7 +4,6 @@
  * counters for each run of packets of a session, padding, sealing, and the
  * outer headers.
  */
-#include <rte_icmp.h>
 #include <rte_ip.h>
 #include <rte_udp.h>
 
@@ -13,12 +12,6 @@
 
 #define OUTER_TTL 64
 #define TIMESTAMP_STEP_NS (50 * NS_PER_MS)
-
-/* RFC 792 and RFC 4443: host unreachable, address unreachable */
-#define ICMP4_UNREACHABLE 3
-#define ICMP4_HOST 1
-#define ICMP6_UNREACHABLE 1
-#define ICMP6_ADDRESS 3
 
 struct sealing {
 	struct rte_mbuf *m[BURST];
@@ -75,8 +68,7 @@ refuse_no_endpoint(struct worker *w, const struct encap_packet *p, uint8_t iface
 		return;
 	}
 	fwd.family = *rte_pktmbuf_mtod(p->m, uint8_t *) >> 4;
-	worker_drop_icmp(w, &fwd, DROP_no_endpoint, iface, ICMP4_UNREACHABLE, ICMP4_HOST,
-		ICMP6_UNREACHABLE, ICMP6_ADDRESS, 0);
+	worker_drop_icmp(w, &fwd, DROP_no_endpoint, iface, ERROR_HOST_UNREACHABLE, 0);
 }
 
 static void

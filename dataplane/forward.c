@@ -3,24 +3,9 @@
  * Where cleartext goes: into a tunnel, out of a port, to the gateway itself,
  * or nowhere, with the ICMP error that says so.
  */
-#include <rte_icmp.h>
 #include <rte_ip.h>
 
 #include "dataplane/worker.h"
-
-/* RFC 792 and RFC 4443 */
-#define ICMP4_UNREACHABLE 3
-#define ICMP4_NET 0
-#define ICMP4_HOST 1
-#define ICMP4_FRAG_NEEDED 4
-#define ICMP4_ADMIN 13
-#define ICMP4_TIME_EXCEEDED 11
-#define ICMP6_UNREACHABLE 1
-#define ICMP6_NO_ROUTE 0
-#define ICMP6_ADMIN 1
-#define ICMP6_ADDRESS 3
-#define ICMP6_TOO_BIG 2
-#define ICMP6_TIME_EXCEEDED 3
 
 #define FRAGMENTS_MAX 16 /* of one packet: 9000 bytes at an MTU of 576 */
 
@@ -141,13 +126,11 @@ forward_one(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint16_t 
 	struct out *out)
 {
 	if (unlikely(!decrement_ttl(p)))
-		worker_drop_icmp(w, p, DROP_ttl_exceeded, iface, ICMP4_TIME_EXCEEDED, 0,
-			ICMP6_TIME_EXCEEDED, 0, 0);
+		worker_drop_icmp(w, p, DROP_ttl_exceeded, iface, ERROR_TTL_EXCEEDED, 0);
 	else if (likely(p->m->pkt_len <= mtu))
 		send_one(w, p, dst, out);
 	else if (dont_fragment(p))
-		worker_drop_icmp(w, p, DROP_over_mtu, iface, ICMP4_UNREACHABLE, ICMP4_FRAG_NEEDED,
-			ICMP6_TOO_BIG, 0, mtu);
+		worker_drop_icmp(w, p, DROP_over_mtu, iface, ERROR_TOO_BIG, mtu);
 	else
 		send_fragments(w, p, dst, mtu, iface, out);
 }
@@ -159,14 +142,12 @@ to_peer(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *o
 	const struct iface_dp *iface;
 
 	if (unlikely(peer == NULL)) {
-		worker_drop_icmp(w, p, DROP_no_peer, p->iface, ICMP4_UNREACHABLE, ICMP4_HOST,
-			ICMP6_UNREACHABLE, ICMP6_ADDRESS, 0);
+		worker_drop_icmp(w, p, DROP_no_peer, p->iface, ERROR_HOST_UNREACHABLE, 0);
 		return;
 	}
 	iface = &w->dp->ifaces[peer->iface];
 	if (p->from_peer != PKT_NO_PEER && !(iface->hairpin && w->dp->ifaces[p->iface].hairpin)) {
-		worker_drop_icmp(w, p, DROP_hairpin_denied, p->iface, ICMP4_UNREACHABLE,
-			ICMP4_ADMIN, ICMP6_UNREACHABLE, ICMP6_ADMIN, 0);
+		worker_drop_icmp(w, p, DROP_hairpin_denied, p->iface, ERROR_PROHIBITED, 0);
 		return;
 	}
 	forward_one(w, p, dst, iface->mtu, peer->iface, out);
@@ -195,16 +176,15 @@ dispatch(struct worker *w, const struct fwd_packet *p, const struct fib_entry *e
 		punt_local(w, p);
 		return;
 	case FIB_UNASSIGNED:
-		worker_drop_icmp(w, p, DROP_no_peer, (uint8_t)fib_id(dst), ICMP4_UNREACHABLE,
-			ICMP4_HOST, ICMP6_UNREACHABLE, ICMP6_ADDRESS, 0);
+		worker_drop_icmp(
+			w, p, DROP_no_peer, (uint8_t)fib_id(dst), ERROR_HOST_UNREACHABLE, 0);
 		return;
 	case FIB_MARTIAN:
 		worker_drop(w, p->m, DROP_martian, p->iface);
 		return;
 	case FIB_NONE:
 	default:
-		worker_drop_icmp(w, p, DROP_no_route, p->iface, ICMP4_UNREACHABLE, ICMP4_NET,
-			ICMP6_UNREACHABLE, ICMP6_NO_ROUTE, 0);
+		worker_drop_icmp(w, p, DROP_no_route, p->iface, ERROR_NET_UNREACHABLE, 0);
 		return;
 	}
 }

@@ -25,20 +25,35 @@ worker_punt(struct worker *w, struct rte_mbuf *m, enum punt_ring ring)
 	w->wake_control = true;
 }
 
+struct icmp_kind {
+	uint8_t type4, code4; /* RFC 792, RFC 1812 */
+	uint8_t type6, code6; /* RFC 4443 */
+};
+
+static const struct icmp_kind icmp_kinds[] = {
+	[ERROR_NET_UNREACHABLE] = {3, 0, 1, 0},
+	[ERROR_HOST_UNREACHABLE] = {3, 1, 1, 3},
+	[ERROR_PROHIBITED] = {3, 13, 1, 1},
+	[ERROR_TOO_BIG] = {3, 4, 2, 0},
+	[ERROR_TTL_EXCEEDED] = {11, 0, 3, 0},
+};
+
 void
 worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum drop_reason reason,
-	uint8_t iface, uint8_t type4, uint8_t code4, uint8_t type6, uint8_t code6, uint32_t info)
+	uint8_t iface, enum packet_error error, uint32_t mtu)
 {
+	const struct icmp_kind *kind = &icmp_kinds[error];
+
 	w->stats.drops[reason][iface < IFACE_MAX ? iface : IFACE_NONE]++;
 	*pkt_meta(p->m) = (struct pkt_meta){
 		.kind = PKT_PUNT_ICMP,
 		.port = p->port,
 		.iface = p->iface,
 		.worker = w->id,
-		.icmp_type = p->family == IP_V4 ? type4 : type6,
-		.icmp_code = p->family == IP_V4 ? code4 : code6,
+		.icmp_type = p->family == IP_V4 ? kind->type4 : kind->type6,
+		.icmp_code = p->family == IP_V4 ? kind->code4 : kind->code6,
 		.family = p->family,
-		.icmp_info = info,
+		.icmp_info = mtu,
 		.peer_id = p->from_peer,
 	};
 	/* The packet is counted already: a full ring costs the answer only. */

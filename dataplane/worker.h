@@ -214,9 +214,18 @@ void worker_wake(struct worker *w);
 bool worker_event(struct worker *w, const struct dp_event *event);
 /* Takes the packet; a full ring is queue_full. The caller has filled the meta. */
 void worker_punt(struct worker *w, struct rte_mbuf *m, enum punt_ring ring);
-/* Count a drop and have control answer it with an ICMP error. Takes the packet. */
+/* What the sender of a packet is told of its end; punt.c has the ICMP types and codes. */
+enum packet_error {
+	ERROR_NET_UNREACHABLE,
+	ERROR_HOST_UNREACHABLE,
+	ERROR_PROHIBITED,
+	ERROR_TOO_BIG,
+	ERROR_TTL_EXCEEDED,
+};
+/* Count a drop and have control answer it with an ICMP error. Takes the packet. mtu: ERROR_TOO_BIG.
+ */
 void worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum drop_reason reason,
-	uint8_t iface, uint8_t type4, uint8_t code4, uint8_t type6, uint8_t code6, uint32_t info);
+	uint8_t iface, enum packet_error error, uint32_t mtu);
 /* Ask control for a handshake with the peer, once until control clears the flag. */
 void worker_want_handshake(struct worker *w, struct peer_dp *peer);
 
