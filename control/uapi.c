@@ -145,7 +145,10 @@ request_end(struct client *c)
 	return found != NULL ? found + 2 - c->in.data : 0;
 }
 
-/* Serve the first complete request, if there is one. */
+/*
+ * Serve the first complete request, if there is one. Nothing is being sent:
+ * while an answer is, the client is watched for writing only.
+ */
 static void
 serve(struct client *c)
 {
@@ -153,8 +156,8 @@ serve(struct client *c)
 	struct refusal why;
 	size_t end;
 
-	if (c->closing || c->printing || c->out.len > 0)
-		return; /* one at a time */
+	if (c->closing)
+		return;
 	if (c->in.len >= VERB_LEN && memcmp(c->in.data, "get=1\n", VERB_LEN) != 0 &&
 		memcmp(c->in.data, "set=1\n", VERB_LEN) != 0) {
 		refuse_client(c, EPROTO);

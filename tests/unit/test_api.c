@@ -195,6 +195,7 @@ test_hostile_bodies(void **state)
 {
 	static const char nul[] = "{\"public_key\":\"\0\"}", escaped[] = "{\"name\":\"a\\u0000b\"}";
 	char *deep = malloc(1 << 20);
+	json_t *echoed;
 	struct api_request req = {
 		.method = "PUT", .path = PEERS "/x", .body = nul, .body_len = sizeof(nul) - 1};
 
@@ -220,7 +221,9 @@ test_hostile_bodies(void **state)
 	assert_int_equal(call("PUT", PEERS "/x", "{\"preshared_key\":" PSK "}"), 400);
 	assert_false(says("c2Vjc")); /* a misplaced secret is not sent back */
 	assert_int_equal(call("GET", "/v1/\xff\"\n", NULL), 404);
-	assert_non_null(json_loads(answer, 0, NULL));
+	echoed = json_loads(answer, 0, NULL);
+	assert_non_null(echoed);
+	json_decref(echoed);
 	assert_int_equal(fake.n, 0);
 }
 
