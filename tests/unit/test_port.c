@@ -76,7 +76,7 @@ static void
 test_queues_spread(void **state)
 {
 	static const uint32_t pcap[] = {0xa1b2c3d4, 0x00040002, 0, 0, 65535, 1};
-	char file[] = "/tmp/wgdp-test-XXXXXX", single[128];
+	char file[] = "/tmp/wgdp-test-XXXXXX", single[128], other[128];
 	int fd = mkstemp(file);
 	const struct {
 		const char *device;
@@ -92,20 +92,21 @@ test_queues_spread(void **state)
 	assert_int_equal(write(fd, pcap, sizeof(pcap)), sizeof(pcap));
 	close(fd);
 	snprintf(single, sizeof(single), "net_pcap_t1,rx_pcap=%s,tx_pcap=/dev/null", file);
+	snprintf(other, sizeof(other), "net_pcap_t2,rx_pcap=%s,tx_pcap=/dev/null", file);
 	for (unsigned r = 0; r < RTE_DIM(rows); r++) {
 		struct port_config c[2] = {
-			config("a", rows[r].device, 1500), config("b", "net_null_t2", 1500)};
+			config("a", rows[r].device, 1500), config("b", other, 1500)};
 		struct ports ports;
 
 		assert_int_equal(
 			ports_open(&ports, c, 2, rows[r].workers, pool, err, sizeof(err)), 0);
-		assert_int_equal(ports.port[0].n_rxq, rows[r].queues);
-		assert_int_equal(ports.port[0].n_txq, rows[r].queues);
 		for (unsigned i = 0; i < 2; i++) {
 			const struct port *p = &ports.port[i];
 			unsigned seen[WORKER_MAX] = {0}, with_txq = 0;
 
 			assert_int_equal(p->id, i);
+			assert_int_equal(p->n_rxq, i == 0 ? rows[r].queues : 1);
+			assert_int_equal(p->n_txq, i == 0 ? rows[r].queues : 1);
 			for (unsigned q = 0; q < p->n_rxq; q++) {
 				assert_in_range(p->rxq_worker[q], 0, rows[r].workers - 1);
 				assert_int_equal(seen[p->rxq_worker[q]]++, 0);
