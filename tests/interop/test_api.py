@@ -17,7 +17,8 @@ def curl(world, path, *options):
     """(HTTP status, content type, body)"""
     out = world.lab.dir / "body"
     done = run(["curl", "-sS", "--max-time", "10", "--unix-socket", world.gateway.socket,
-                "-o", out, "-w", "%{http_code} %{content_type}", *options,
+                "-o", out, "-w", "%{http_code} %{content_type}",
+                "-H", "Content-Type: application/json", *options,
                 f"http://localhost{path}"])
     status, _, kind = done.stdout.partition(" ")
     return int(status), kind, out.read_text()

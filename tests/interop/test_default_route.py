@@ -22,7 +22,9 @@ def exit_node(bare):
     c1, c2 = (bare.clients[c] for c in ("c1", "c2"))
     bare.c1.ip("addr add 203.0.113.9/32 dev lo")
     bare.c1.ip("addr add 2001:db8:99::9/128 dev lo nodad")
-    c2.peer(bare.public_key, allowed_ips=("0.0.0.0/0", "::/0"))
+    # Not ::/0: c2's kernel would send its router solicitations through the tunnel too, from a
+    # link-local source that no peer has.
+    c2.peer(bare.public_key, allowed_ips=("0.0.0.0/0", "2000::/3", "fc00::/7"))
     for prefix in ("203.0.113.0/24", "2001:db8:99::/64"):
         bare.lan.ip(f"{'-6' if ':' in prefix else '-4'} route add {prefix} via "
                     f"{'fd00:20::1' if ':' in prefix else '10.20.0.1'}")

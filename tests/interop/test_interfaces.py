@@ -40,6 +40,9 @@ def three(bare):
         c.routes(f"{NETS[i]}.0/16")
     clients[0].routes(LAN4, "10.9.0.0/16")
     clients[1].routes(LAN4, "10.8.0.0/16", "10.10.0.0/16")
+    # c1 answers from the tunnel that it was asked through.
+    bare.c1.ip(f"rule add from {NETS[2]}.2 lookup 100")
+    bare.c1.ip(f"route add default dev {clients[2].name} table 100")
     bare.names, bare.three = names, clients
     return bare
 
