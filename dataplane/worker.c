@@ -79,8 +79,8 @@ account(struct worker *w, uint64_t start_tsc, unsigned work)
 	w->stats.idle_cycles += cycles;
 }
 
-static void
-turn(struct worker *w)
+void
+worker_turn(struct worker *w)
 {
 	uint64_t start = rte_rdtsc();
 	unsigned work;
@@ -115,7 +115,7 @@ worker_main(void *arg)
 	rte_rcu_qsbr_thread_register(w->dp->qsbr, w->id);
 	rte_rcu_qsbr_thread_online(w->dp->qsbr, w->id);
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed))
-		turn(w);
+		worker_turn(w);
 	rte_rcu_qsbr_thread_offline(w->dp->qsbr, w->id);
 	rte_rcu_qsbr_thread_unregister(w->dp->qsbr, w->id);
 	return 0;

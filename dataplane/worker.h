@@ -267,7 +267,9 @@ unsigned worker_inject_poll(struct worker *w);
  * (> 0). */
 int worker_fragment4(
 	struct worker *w, struct rte_mbuf *m, uint16_t mtu, struct rte_mbuf **out, unsigned max);
-/* worker.c: the lcore's main function; arg is the struct worker. */
+/* worker.c: one turn of the loop. The thread is the worker's, online in the grace periods. */
+void worker_turn(struct worker *w);
+/* The lcore's main function; arg is the struct worker. */
 int worker_main(void *arg);
 
 #endif
