@@ -23,6 +23,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "dataplane/dataplane.h"
 #include "dataplane/publish.h"
 #include "dataplane/worker.h"
