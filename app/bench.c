@@ -70,8 +70,31 @@ bench_begin(bool json)
 		return;
 	}
 	printf("%s, TSC %.3f GHz; TSC cycles an item\n", cpu, (double)bench_tsc_hz() / 1e9);
-	printf("%-20s %-13s %-7s %5s %5s %10s %10s %10s %8s\n", "bench", "impl", "op", "size",
-		"burst", "median", "p10", "p90", "Gbit/s");
+	printf("%-20s %-13s %-7s %5s %5s %10s %10s %10s %8s %6s %6s %7s\n", "bench", "impl", "op",
+		"size", "burst", "median", "p10", "p90", "Gbit/s", "peers", "Mpps", "no-AEAD");
+}
+
+/* What only the path has. */
+static void
+print_path(const struct bench_result *r)
+{
+	if (as_json)
+		printf(", \"mpps\": %.3f, \"cycles_without_aead\": %.1f", r->mpps,
+			r->cycles_without_aead);
+	else
+		printf(" %6u %6.2f %7.1f", r->peers, r->mpps, r->cycles_without_aead);
+	if (r->stages == NULL)
+		return;
+	printf(as_json ? ", \"stages\": [" : "\n   ");
+	for (unsigned i = 0; i < r->n_stages; i++) {
+		if (as_json)
+			printf("%s{\"name\": \"%s\", \"cycles\": %.1f}", i == 0 ? "" : ", ",
+				r->stages[i].name, r->stages[i].cycles);
+		else if (r->stages[i].cycles > 0)
+			printf(" %s %.1f", r->stages[i].name, r->stages[i].cycles);
+	}
+	if (as_json)
+		printf("]");
 }
 
 void
@@ -80,20 +103,22 @@ bench_print(const struct bench_result *r)
 	char size[16];
 
 	snprintf(size, sizeof(size), "%u", r->size);
-	if (as_json) {
+	if (as_json)
 		printf("%s\n  {\"bench\": \"%s\", \"impl\": \"%s\", \"op\": \"%s\", "
 		       "\"size\": %s%s%s, \"burst\": %u, \"peers\": %u, \"workers\": %u, "
 		       "\"cycles_median\": %.1f, \"cycles_p10\": %.1f, \"cycles_p90\": %.1f, "
-		       "\"gbps\": %.3f}",
+		       "\"gbps\": %.3f",
 			printed++ == 0 ? "" : ",", r->bench, r->impl, r->op,
 			r->mix != NULL ? "\"" : "", r->mix != NULL ? r->mix : size,
 			r->mix != NULL ? "\"" : "", r->burst, r->peers, r->workers,
 			r->cycles_median, r->cycles_p10, r->cycles_p90, r->gbps);
-	} else {
-		printf("%-20s %-13s %-7s %5s %5u %10.1f %10.1f %10.1f %8.2f\n", r->bench, r->impl,
+	else
+		printf("%-20s %-13s %-7s %5s %5u %10.1f %10.1f %10.1f %8.2f", r->bench, r->impl,
 			r->op, r->mix != NULL ? r->mix : size, r->burst, r->cycles_median,
 			r->cycles_p10, r->cycles_p90, r->gbps);
-	}
+	if (r->mpps > 0)
+		print_path(r);
+	printf(as_json ? "}" : "\n");
 	fflush(stdout);
 }
 
@@ -126,6 +151,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } subcommands[] = {
 	{"crypto", bench_crypto},
+	{"path", bench_path},
 };
 #define N_SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
 

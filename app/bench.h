@@ -7,6 +7,11 @@
 #include <stdint.h>
 #include <x86intrin.h>
 
+struct bench_stage {
+	const char *name;
+	double cycles; /* a packet, median */
+};
+
 /* One line of a result; what does not apply is 0 (and size is then left out). */
 struct bench_result {
 	const char *bench, *impl, *op;
@@ -14,6 +19,11 @@ struct bench_result {
 	unsigned size, burst, peers, workers;
 	double cycles_median, cycles_p10, cycles_p90; /* TSC cycles an item */
 	double gbps; /* of payload, on one core; 0: no bytes */
+	/* path only */
+	double mpps;
+	double cycles_without_aead; /* median */
+	const struct bench_stage *stages; /* NULL: not asked for */
+	unsigned n_stages;
 };
 
 /* Starts and ends the output, a table or one JSON object. */
@@ -39,5 +49,6 @@ bench_tsc(void)
 
 /* The subcommands; argv[0] is the subcommand's name. Exit status of the program. */
 int bench_crypto(int argc, char **argv);
+int bench_path(int argc, char **argv);
 
 #endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A gateway of one worker with a WAN and a LAN port in memory, for wgdp-bench
+ * path. The ports do what a driver's fast path does: receiving allocates a
+ * fresh mbuf for each one that it hands over and fills in its fields; sending
+ * frees. Everything else, sealing included, happens between the brackets.
+ */
+#ifndef APP_BENCH_GATEWAY_H
+#define APP_BENCH_GATEWAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/worker.h"
+
+#define GATEWAY_REFILL 4096 /* packets, each in a buffer of its own */
+
+enum bench_way { WAY_DECAP, WAY_ENCAP, WAY_HAIRPIN, WAY_COUNT };
+
+/* EAL with one lcore. Exit status; the reason is printed. */
+int gateway_eal_init(bool hugepages, unsigned lcore, unsigned memory_mb);
+
+/* 0; or -1 with the reason in err. */
+int gateway_create(uint32_t n_peers, char *err, size_t err_size);
+/* -1 when mbufs are missing. */
+int gateway_destroy(void);
+struct worker *gateway_worker(void);
+
+/*
+ * Put GATEWAY_REFILL packets into the port where this way begins, of inner
+ * length size or, where size is 0, of the mix, each of another peer than the
+ * one before. 0, or -1 when mbufs are out.
+ */
+int gateway_refill(enum bench_way way, unsigned size);
+/* Packets that the ports still hold for the worker. */
+unsigned gateway_pending(void);
+/* How many the port hands over at once. */
+void gateway_set_burst(unsigned burst);
+/* Inner bytes of the packets that the latest burst brought. */
+uint64_t gateway_burst_bytes(void);
+
+/* Keep what is sent, for gateway_check, instead of freeing it. */
+void gateway_keep_sent(bool keep);
+/* Whether exactly the packets of the last refill arrived, in order and whole. */
+int gateway_check(enum bench_way way, char *err, size_t err_size);
+
+#endif

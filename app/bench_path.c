@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * wgdp-bench path: a whole worker, from rx_burst to tx_burst, in one process.
+ * A sample is one turn of the worker's loop with one burst; what the turn
+ * spends on rings and ports that are empty is in it.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+
+#include "app/bench.h"
+#include "app/bench_gateway.h"
+#include "crypto_accel/crypto_accel.h"
+
+#define REFILLS 16 /* measured, after those that warm up */
+#define WARM_UP 2
+#define SAMPLES_MAX (REFILLS * GATEWAY_REFILL)
+#define LIST_MAX 8
+#define SIZE_MIN 28 /* an IP header and the number of the packet */
+
+static const char *const way_names[WAY_COUNT] = {"decap", "encap", "hairpin"};
+
+struct list {
+	unsigned n;
+	unsigned value[LIST_MAX];
+};
+
+struct path_args {
+	struct list sizes, peers, bursts;
+	bool ways[WAY_COUNT];
+	bool json, check, stages, hugepages;
+	unsigned lcore, memory_mb;
+};
+
+/* Cycles a packet of each turn. */
+static double total[SAMPLES_MAX], rest[SAMPLES_MAX], stage[STAGE_COUNT][SAMPLES_MAX];
+static unsigned n_samples;
+static uint64_t bytes;
+
+static void
+drain_events(struct dataplane *dp)
+{
+	struct dp_event events[64];
+
+	while (dataplane_events(dp, events, RTE_DIM(events)) > 0)
+		;
+}
+
+static void
+take_sample(struct worker *w, uint64_t cycles, const struct worker_stats *before)
+{
+	uint64_t n = w->stats.rx_packets - before->rx_packets;
+	double aead = 0;
+
+	if (n == 0)
+		return;
+	for (unsigned s = 0; s < STAGE_COUNT; s++)
+		stage[s][n_samples] =
+			(double)(w->stats.stage_cycles[s] - before->stage_cycles[s]) / (double)n;
+	aead = stage[STAGE_open][n_samples] + stage[STAGE_seal][n_samples];
+	total[n_samples] = (double)cycles / (double)n;
+	rest[n_samples] = total[n_samples] - aead;
+	bytes += gateway_burst_bytes();
+	n_samples++;
+}
+
+static int
+run_refill(enum bench_way way, unsigned size, bool measured)
+{
+	struct worker *w = gateway_worker();
+	static struct worker_stats before;
+
+	if (gateway_refill(way, size) != 0) {
+		fprintf(stderr, "wgdp-bench: out of mbufs\n");
+		return -1;
+	}
+	drain_events(w->dp);
+	while (gateway_pending() > 0) {
+		uint64_t start, end;
+
+		before = w->stats;
+		start = bench_tsc();
+		worker_turn(w);
+		end = bench_tsc();
+		if (measured)
+			take_sample(w, end - start, &before);
+	}
+	return 0;
+}
+
+static double
+median(double *samples)
+{
+	struct bench_result r;
+
+	bench_percentiles(&r, samples, n_samples);
+	return r.cycles_median;
+}
+
+static void
+report(const struct path_args *args, enum bench_way way, unsigned size, unsigned peers,
+	unsigned burst)
+{
+	double bytes_a_packet = (double)bytes / n_samples / burst;
+	struct bench_stage stages[STAGE_COUNT];
+	struct bench_result r = {
+		.bench = way_names[way],
+		.impl = crypto_aead_name(),
+		.op = way_names[way],
+		.mix = size == 0 ? "mix" : NULL,
+		.size = size,
+		.burst = burst,
+		.peers = peers,
+		.workers = 1,
+		.stages = args->stages || args->json ? stages : NULL,
+	};
+
+	bench_percentiles(&r, total, n_samples);
+	r.gbps = bytes_a_packet * 8 * (double)bench_tsc_hz() / r.cycles_median / 1e9;
+	r.mpps = (double)bench_tsc_hz() / r.cycles_median / 1e6;
+	r.cycles_without_aead = median(rest);
+	for (unsigned s = 0; s < STAGE_COUNT; s++)
+		stages[r.n_stages++] = (struct bench_stage){stage_name[s], median(stage[s])};
+	bench_print(&r);
+}
+
+static int
+run_case(const struct path_args *args, enum bench_way way, unsigned size, unsigned peers,
+	unsigned burst)
+{
+	char err[128];
+
+	gateway_set_burst(burst);
+	n_samples = 0;
+	bytes = 0;
+	if (args->check) {
+		gateway_keep_sent(true);
+		if (run_refill(way, size, false) != 0)
+			return -1;
+		gateway_keep_sent(false);
+		if (gateway_check(way, err, sizeof(err)) != 0) {
+			fprintf(stderr, "wgdp-bench: %s, %u bytes, %u peers: %s\n", way_names[way],
+				size, peers, err);
+			return -1;
+		}
+	}
+	for (unsigned i = 0; i < WARM_UP + REFILLS; i++)
+		if (run_refill(way, size, i >= WARM_UP) != 0)
+			return -1;
+	report(args, way, size, peers, burst);
+	return 0;
+}
+
+/* Everything that is dropped would be cheap, and the figures wrong. */
+static int
+expect_no_drops(struct worker *w)
+{
+	for (unsigned r = 0; r < DROP_REASON_COUNT; r++)
+		for (unsigned i = 0; i <= IFACE_MAX; i++)
+			/* queue_full: nobody takes events while a refill runs */
+			if (w->stats.drops[r][i] != 0 && r != DROP_queue_full) {
+				fprintf(stderr, "wgdp-bench: %llu packets dropped: %s\n",
+					(unsigned long long)w->stats.drops[r][i],
+					drop_reason_name[r]);
+				return -1;
+			}
+	return 0;
+}
+
+static int
+run_peers(const struct path_args *args, unsigned peers)
+{
+	char err[256];
+	int status = 0;
+
+	if (gateway_create(peers, err, sizeof(err)) != 0) {
+		fprintf(stderr, "wgdp-bench: %s\n", err);
+		return -1;
+	}
+	for (unsigned way = 0; way < WAY_COUNT; way++)
+		for (unsigned s = 0; args->ways[way] && s < args->sizes.n; s++)
+			for (unsigned b = 0; status == 0 && b < args->bursts.n; b++)
+				status = run_case(args, way, args->sizes.value[s], peers,
+					args->bursts.value[b]);
+	if (status == 0)
+		status = expect_no_drops(gateway_worker());
+	if (gateway_destroy() != 0) {
+		fprintf(stderr, "wgdp-bench: mbufs are missing at the end\n");
+		status = -1;
+	}
+	return status;
+}
+
+static int
+usage(FILE *f)
+{
+	fprintf(f,
+		"usage: wgdp-bench path [options]\n"
+		"  --json            one JSON object instead of a table\n"
+		"  --check           verify that every packet arrives whole, too\n"
+		"  --stages          cycles of each stage (JSON has them always)\n"
+		"  --ways LIST       decap,encap,hairpin\n"
+		"  --sizes LIST      of the inner IP packet: 64,512,1420,mix (48/576/1424, 7:4:1)\n"
+		"  --peers LIST      1,1000,10000; each packet is of another peer\n"
+		"  --bursts LIST     32; at most 64\n"
+		"  --no-huge         without hugepages\n"
+		"  --lcore N         CPU to run on (1, or 0 where there is but one)\n"
+		"  --memory MB       1536\n"
+		"WGDP_CRYPTO in the environment chooses the AEAD implementation.\n");
+	return f == stdout ? 0 : 2;
+}
+
+static bool
+parse_list(struct list *list, const char *text, unsigned min, unsigned max)
+{
+	list->n = 0;
+	while (list->n < LIST_MAX) {
+		char *end;
+		unsigned long v = strtoul(text, &end, 10);
+
+		if (strncmp(text, "mix", 3) == 0 && min == SIZE_MIN) {
+			v = 0;
+			end = (char *)(uintptr_t)text + 3;
+		} else if (end == text || v < min || v > max) {
+			return false;
+		}
+		list->value[list->n++] = (unsigned)v;
+		if (*end == '\0')
+			return true;
+		if (*end != ',')
+			return false;
+		text = end + 1;
+	}
+	return false;
+}
+
+static bool
+parse_ways(bool *ways, const char *text)
+{
+	memset(ways, 0, WAY_COUNT * sizeof(*ways));
+	while (*text != '\0') {
+		size_t len = strcspn(text, ",");
+		unsigned way = 0;
+
+		while (way < WAY_COUNT &&
+			(strlen(way_names[way]) != len || strncmp(text, way_names[way], len) != 0))
+			way++;
+		if (way == WAY_COUNT)
+			return false;
+		ways[way] = true;
+		text += len + (text[len] == ',');
+	}
+	return true;
+}
+
+static bool
+parse_number(unsigned *out, const char *text, unsigned max)
+{
+	struct list one;
+
+	if (!parse_list(&one, text, 0, max) || one.n != 1)
+		return false;
+	*out = one.value[0];
+	return true;
+}
+
+/* -1: go on; otherwise the exit status. */
+static int
+parse_args(struct path_args *a, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"check", no_argument, NULL, 'c'},
+		{"stages", no_argument, NULL, 'S'},
+		{"ways", required_argument, NULL, 'w'},
+		{"sizes", required_argument, NULL, 's'},
+		{"peers", required_argument, NULL, 'p'},
+		{"bursts", required_argument, NULL, 'b'},
+		{"no-huge", no_argument, NULL, 'H'},
+		{"lcore", required_argument, NULL, 'l'},
+		{"memory", required_argument, NULL, 'm'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	bool ok = true;
+	int c;
+
+	while (ok && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'j')
+			a->json = true;
+		else if (c == 'c')
+			a->check = true;
+		else if (c == 'S')
+			a->stages = true;
+		else if (c == 'H')
+			a->hugepages = false;
+		else if (c == 'w')
+			ok = parse_ways(a->ways, optarg);
+		else if (c == 's')
+			ok = parse_list(&a->sizes, optarg, SIZE_MIN, 1424);
+		else if (c == 'p')
+			ok = parse_list(&a->peers, optarg, 1, 100000);
+		else if (c == 'b')
+			ok = parse_list(&a->bursts, optarg, 1, BURST);
+		else if (c == 'l')
+			ok = parse_number(&a->lcore, optarg, RTE_MAX_LCORE - 1);
+		else if (c == 'm')
+			ok = parse_number(&a->memory_mb, optarg, 1u << 20);
+		else
+			return usage(c == 'h' ? stdout : stderr);
+	}
+	return ok && optind == argc ? -1 : usage(stderr);
+}
+
+int
+bench_path(int argc, char **argv)
+{
+	struct path_args args = {
+		.sizes = {4, {64, 512, 1420, 0}},
+		.peers = {3, {1, 1000, 10000}},
+		.bursts = {1, {32}},
+		.ways = {true, true, true},
+		.hugepages = true,
+		.lcore = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1 : 0,
+		.memory_mb = 1536,
+	};
+	char err[128];
+	int status = parse_args(&args, argc, argv);
+
+	if (status >= 0)
+		return status;
+	if (crypto_init(err, sizeof(err)) != 0) {
+		fprintf(stderr, "wgdp-bench: %s\n", err);
+		return 1;
+	}
+	if (gateway_eal_init(args.hugepages, args.lcore, args.memory_mb) != 0)
+		return 1;
+	dp_clock_init();
+	status = 0;
+	bench_begin(args.json);
+	for (unsigned p = 0; status == 0 && p < args.peers.n; p++)
+		status = run_peers(&args, args.peers.value[p]);
+	bench_end();
+	rte_eal_cleanup();
+	return status == 0 ? 0 : 1;
+}
