@@ -193,7 +193,6 @@ install_key(struct management *m, unsigned iface, const uint8_t private_key[KEY_
 	control_set_private_key(m->control, iface, private_key);
 	memcpy(f->private_key, private_key, KEY_LEN);
 	x25519_base(f->public_key, private_key);
-	log_info("%s: new private key", f->config->name);
 }
 
 static int

@@ -17,6 +17,9 @@ post(struct worker *w, const struct dp_message *msg)
 {
 	uint64_t deadline = 0;
 
+	/* Nobody reads any more: waiting a second for each of many peers would never end. */
+	if (!w->dp->running)
+		return;
 	while (rte_ring_sp_enqueue_elem(w->mailbox, (void *)(uintptr_t)msg, sizeof(*msg)) != 0) {
 		worker_wake(w);
 		if (deadline == 0)
