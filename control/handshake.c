@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Drives the pure modules: handshake messages in and out, events of workers,
- * and each peer's timers. An operator reads here why a client is (not)
- * connected: connected, roamed, rekeyed, expired, rejected.
+ * Drives a peer's handshakes and timers: initiations and keepalives out,
+ * events of workers in. Together with handshake_rx.c, an operator reads here
+ * why a client is (not) connected: connected, roamed, rekeyed, expired, rejected.
  */
 #include <string.h>
 #include <time.h>
@@ -13,24 +13,9 @@
 #include "crypto_accel/crypto_accel.h"
 #include "dataplane/log.h"
 
-#define MESSAGES_A_TURN 64
-#define LOAD_SCALE 256 /* of dataplane_handshake_load */
-#define REJECT_LINES_A_SECOND 5
 /* Nothing is due before 10 s after the first unanswered data: half of that is soon enough. */
 #define TRAFFIC_RECHECK_NS (5 * NS_PER_SEC)
 #define TRAFFIC_AGAIN_NS (1 * NS_PER_SEC)
-
-/* A handshake message on its way through here. */
-struct received {
-	struct control *c;
-	struct iface *iface;
-	uint8_t iface_id;
-	uint8_t worker;
-	struct ip_endpoint from, to;
-	const void *data;
-	uint16_t len;
-	uint64_t now_ns;
-};
 
 static uint64_t
 wall_ns(void)
@@ -41,30 +26,12 @@ wall_ns(void)
 	return (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
-static const char *
-endpoint_text(const struct ip_endpoint *e)
+const char *
+handshake_endpoint_text(const struct ip_endpoint *e)
 {
 	static char text[IP_ENDPOINT_STRLEN];
 
 	return ip_endpoint_format(text, e);
-}
-
-/* Count it, and say why, a few times a second: whoever floods does not fill the log. */
-static void
-reject(const struct received *r, enum drop_reason reason, const struct peer *peer, const char *why)
-{
-	struct control *c = r->c;
-	uint64_t second = r->now_ns / NS_PER_SEC;
-
-	dataplane_count_drop(c->dp, reason, r->iface_id);
-	if (second != c->reject_log_second) {
-		c->reject_log_second = second;
-		c->reject_log_lines = 0;
-	}
-	if (c->reject_log_lines++ >= REJECT_LINES_A_SECOND)
-		return;
-	log_warn("%s: rejected handshake from %s: %s",
-		peer != NULL ? peer_label(peer) : r->iface->name, endpoint_text(&r->from), why);
 }
 
 /* ---- timers ---------------------------------------------------------------------- */
@@ -163,8 +130,8 @@ handshake_forget(struct peer *peer)
 /* ---- out --------------------------------------------------------------------------- */
 
 /* To the peer's endpoint, as an authenticated packet of ours. */
-static bool
-send_to_peer(struct peer *peer, unsigned worker, const void *message, uint16_t len)
+bool
+handshake_send(struct peer *peer, unsigned worker, const void *message, uint16_t len)
 {
 	struct control *c = peer->control;
 	struct ip_endpoint to, from = {.port = c->ifaces[peer->iface].listen_port};
@@ -226,17 +193,9 @@ send_initiation(struct peer *peer)
 		return;
 	}
 	cookie_add_macs(&peer->cookie, &msg, sizeof(msg), dp_now_ns());
-	send_to_peer(peer, peer->id % dataplane_n_workers(c->dp), &msg, sizeof(msg));
-	log_debug("%s: sent an initiation to %s", peer_label(peer), endpoint_text(&endpoint));
-}
-
-static void
-send_cookie_reply(const struct received *r)
-{
-	struct message_cookie_reply reply;
-
-	cookie_create_reply(&r->iface->checker, r->data, r->len, &r->from, r->now_ns, &reply);
-	outer_send(r->c->dp, r->worker, r->iface_id, &r->to, &r->from, &reply, sizeof(reply));
+	handshake_send(peer, peer->id % dataplane_n_workers(c->dp), &msg, sizeof(msg));
+	log_debug("%s: sent an initiation to %s", peer_label(peer),
+		handshake_endpoint_text(&endpoint));
 }
 
 void
@@ -276,30 +235,8 @@ handshake_wakeup(struct ev_loop *loop, ev_timer *timer, int events)
 	handshake_rearm(peer);
 }
 
-/* ---- in ------------------------------------------------------------------------------ */
-
-static void
-learn_endpoint(struct peer *peer, const struct received *r)
-{
-	struct ip_endpoint known;
-
-	if (peer->connected && dp_peer_endpoint(peer->dp, &known, NULL) &&
-		!ip_endpoint_equal(&known, &r->from))
-		log_info("%s: roamed to %s", peer_label(peer), endpoint_text(&r->from));
-	dp_peer_set_endpoint(r->c->dp, peer->dp, &r->from, &r->to.addr);
-}
-
-static void
-note_accepted(struct peer *peer, const struct received *r)
-{
-	learn_endpoint(peer, r);
-	peer->handshake_rx_bytes += r->len;
-	dp_peer_note_received(peer->dp);
-	timers_handshake_received(&peer->timers, r->now_ns);
-}
-
-static void
-completed(struct peer *peer, uint64_t now, const char *role)
+void
+handshake_completed(struct peer *peer, uint64_t now, const char *role)
 {
 	struct ip_endpoint endpoint;
 
@@ -308,188 +245,8 @@ completed(struct peer *peer, uint64_t now, const char *role)
 	dp_peer_handshake_answered(peer->dp);
 	dp_peer_endpoint(peer->dp, &endpoint, NULL);
 	log_info("%s: %s at %s as %s", peer_label(peer), peer->connected ? "rekeyed" : "connected",
-		endpoint_text(&endpoint), role);
+		handshake_endpoint_text(&endpoint), role);
 	peer->connected = true;
-}
-
-/* The initiation is genuine and new: derive the session and answer. */
-static void
-answer_initiation(struct peer *peer, struct noise_initiation *in, const struct received *r)
-{
-	struct message_response response;
-	struct noise_keys keys;
-	enum noise_verdict verdict;
-	uint32_t index;
-
-	if (!dp_index_alloc(r->c->dp, peer, &index)) {
-		crypto_wipe(in, sizeof(*in));
-		reject(r, DROP_handshake_rejected, peer, "the index table is full");
-		return;
-	}
-	uint32_t remote_index = in->remote_index;
-
-	verdict = noise_create_response(&peer->noise, in, index, &response, &keys);
-	if (verdict != NOISE_OK ||
-		!publish_responder_session(peer, &keys, index, remote_index, r->worker)) {
-		dp_index_free(r->c->dp, index);
-		crypto_wipe(&keys, sizeof(keys));
-		reject(r, DROP_handshake_rejected, peer,
-			verdict != NOISE_OK ? noise_verdict_name(verdict) : "out of memory");
-		return;
-	}
-	crypto_wipe(&keys, sizeof(keys));
-	note_accepted(peer, r);
-	timers_session_derived(&peer->timers, r->now_ns);
-	cookie_add_macs(&peer->cookie, &response, sizeof(response), r->now_ns);
-	if (send_to_peer(peer, r->worker, &response, sizeof(response)))
-		timers_response_sent(&peer->timers, r->now_ns);
-	handshake_rearm(peer);
-}
-
-static void
-receive_initiation(const struct received *r)
-{
-	const struct message_initiation *msg = r->data;
-	struct noise_initiation in;
-	struct peer *peer;
-	enum noise_verdict verdict;
-
-	verdict = noise_consume_initiation(&r->iface->identity, msg, &in);
-	if (verdict != NOISE_OK) {
-		reject(r, DROP_handshake_rejected, NULL, noise_verdict_name(verdict));
-		return;
-	}
-	peer = peer_find(r->c, r->iface_id, in.remote_static);
-	if (peer == NULL) {
-		crypto_wipe(&in, sizeof(in));
-		reject(r, DROP_handshake_rejected, NULL, "no peer has this key");
-		return;
-	}
-	verdict = noise_accept_initiation(&r->iface->identity, &peer->noise, msg, &in, r->now_ns);
-	if (verdict != NOISE_OK) {
-		reject(r, DROP_handshake_rejected, peer, noise_verdict_name(verdict));
-		return;
-	}
-	answer_initiation(peer, &in, r);
-}
-
-static void
-receive_response(const struct received *r)
-{
-	const struct message_response *msg = r->data;
-	uint32_t index = rte_le_to_cpu_32(msg->receiver_index_le), remote_index;
-	struct peer *peer = dp_index_owner(r->c->dp, index);
-	struct noise_keys keys;
-	enum noise_verdict verdict;
-
-	if (peer == NULL || peer->iface != r->iface_id || !peer->initiation_pending ||
-		peer->initiation_index != index) {
-		reject(r, DROP_handshake_rejected, NULL, "a response to nothing that was sent");
-		return;
-	}
-	verdict = noise_consume_response(
-		&r->iface->identity, &peer->noise, msg, &keys, &remote_index);
-	if (verdict != NOISE_OK) {
-		reject(r, DROP_handshake_rejected, peer, noise_verdict_name(verdict));
-		return;
-	}
-	peer->initiation_pending = false; /* the index is the session's now */
-	if (!publish_initiator_session(peer, &keys, index, remote_index, r->worker)) {
-		dp_index_free(r->c->dp, index);
-		crypto_wipe(&keys, sizeof(keys));
-		reject(r, DROP_handshake_rejected, peer, "out of memory");
-		return;
-	}
-	crypto_wipe(&keys, sizeof(keys));
-	note_accepted(peer, r);
-	timers_session_derived(&peer->timers, r->now_ns);
-	completed(peer, r->now_ns, "initiator");
-	/* The responder may use the session only after a packet from us. */
-	dp_flush_staged(r->c->dp, peer->dp, true, r->worker);
-	handshake_rearm(peer);
-}
-
-static void
-receive_cookie_reply(const struct received *r)
-{
-	const struct message_cookie_reply *msg = r->data;
-	struct peer *peer = dp_index_owner(r->c->dp, rte_le_to_cpu_32(msg->receiver_index_le));
-
-	/* It proves nothing about where it came from: no roaming, no log line. */
-	if (peer == NULL || peer->iface != r->iface_id ||
-		!cookie_consume_reply(&peer->cookie, msg, r->now_ns))
-		dataplane_count_drop(r->c->dp, DROP_cookie_rejected, r->iface_id);
-}
-
-/* mac1 always; under load mac2 and the source's share too. */
-static bool
-admit(const struct received *r, bool loaded)
-{
-	enum cookie_verdict verdict =
-		cookie_check(&r->iface->checker, r->data, r->len, &r->from, r->now_ns, loaded);
-
-	if (verdict == COOKIE_MAC1_INVALID) {
-		dataplane_count_drop(r->c->dp, DROP_mac1_invalid, r->iface_id);
-		return false;
-	}
-	if (!loaded)
-		return true;
-	if (verdict != COOKIE_MAC2_VALID) {
-		dataplane_count_drop(r->c->dp, DROP_mac2_required, r->iface_id);
-		send_cookie_reply(r);
-		return false;
-	}
-	if (!ratelimiter_allow(r->c->limiter, &r->from.addr, r->now_ns)) {
-		dataplane_count_drop(r->c->dp, DROP_handshake_limited, r->iface_id);
-		return false;
-	}
-	return true;
-}
-
-static void
-receive(struct control *c, struct rte_mbuf *m, bool loaded, uint64_t now)
-{
-	const struct pkt_meta *meta = pkt_meta(m);
-	struct received r = {
-		.c = c,
-		.iface = &c->ifaces[meta->iface],
-		.iface_id = meta->iface,
-		.worker = meta->worker,
-		.data = rte_pktmbuf_mtod(m, const void *),
-		.len = m->data_len,
-		.now_ns = now,
-	};
-	uint32_t type_le;
-
-	outer_parse(m, &r.from, &r.to);
-	memcpy(&type_le, r.data, sizeof(type_le));
-	switch (rte_le_to_cpu_32(type_le)) { /* lengths were checked in rx.c */
-	case MESSAGE_INITIATION:
-		if (admit(&r, loaded))
-			receive_initiation(&r);
-		break;
-	case MESSAGE_RESPONSE:
-		if (admit(&r, loaded))
-			receive_response(&r);
-		break;
-	case MESSAGE_COOKIE_REPLY:
-		receive_cookie_reply(&r);
-		break;
-	}
-	rte_pktmbuf_free(m);
-}
-
-unsigned
-handshake_poll(struct control *c)
-{
-	struct rte_mbuf *m[MESSAGES_A_TURN];
-	uint64_t now = dp_now_ns();
-	bool loaded = under_load_update(&c->load, dataplane_handshake_load(c->dp), LOAD_SCALE, now);
-	unsigned n = dataplane_punted(c->dp, PUNT_RING_HANDSHAKE, m, MESSAGES_A_TURN);
-
-	for (unsigned i = 0; i < n; i++)
-		receive(c, m[i], loaded, dp_now_ns());
-	return n;
 }
 
 /* ---- events of workers ----------------------------------------------------------------- */
@@ -509,7 +266,7 @@ confirmed(struct peer *peer, uint32_t local_index, uint64_t now)
 {
 	if (!publish_confirmed(peer, local_index))
 		return;
-	completed(peer, now, "responder");
+	handshake_completed(peer, now, "responder");
 	dp_flush_staged(peer->control->dp, peer->dp, false, 0);
 	handshake_rearm(peer);
 }
@@ -533,7 +290,8 @@ handshake_event(struct control *c, const struct dp_event *event)
 		break;
 	case DP_ENDPOINT_MOVED:
 		if (dp_peer_endpoint(peer->dp, &endpoint, NULL))
-			log_info("%s: roamed to %s", peer_label(peer), endpoint_text(&endpoint));
+			log_info("%s: roamed to %s", peer_label(peer),
+				handshake_endpoint_text(&endpoint));
 		break;
 	case DP_TRAFFIC:
 		traffic_of(peer, &traffic);

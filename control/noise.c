@@ -191,6 +191,39 @@ derive_keys(const struct noise_symmetric *s, uint8_t initiator_sends[NOISE_KEY_L
 	blake2s_kdf(initiator_sends, responder_sends, NULL, s->chaining_key, "", 0);
 }
 
+/* ---- multiplications that are done together ------------------------------ */
+
+struct dh_batch {
+	unsigned n;
+	uint8_t scalar[2 * NOISE_BATCH][NOISE_KEY_LEN];
+	uint8_t point[2 * NOISE_BATCH][NOISE_KEY_LEN];
+	uint8_t secret[2 * NOISE_BATCH][NOISE_KEY_LEN];
+	bool usable[2 * NOISE_BATCH]; /* false: low order */
+};
+
+/* Returns where the secret will be. */
+static unsigned
+dh_add(struct dh_batch *b, const uint8_t scalar[NOISE_KEY_LEN], const uint8_t point[NOISE_KEY_LEN])
+{
+	memcpy(b->scalar[b->n], scalar, NOISE_KEY_LEN);
+	memcpy(b->point[b->n], point, NOISE_KEY_LEN);
+	return b->n++;
+}
+
+static void
+dh_run(struct dh_batch *b)
+{
+	x25519_batch(b->secret, (const uint8_t(*)[NOISE_KEY_LEN])b->scalar,
+		(const uint8_t(*)[NOISE_KEY_LEN])b->point, b->usable, b->n);
+}
+
+static void
+dh_wipe(struct dh_batch *b)
+{
+	crypto_wipe(b->scalar, b->n * sizeof(b->scalar[0]));
+	crypto_wipe(b->secret, b->n * sizeof(b->secret[0]));
+}
+
 /* ---- timestamps --------------------------------------------------------- */
 
 static void
@@ -278,10 +311,7 @@ out:
 	return v;
 }
 
-/*
- * Everything of step one after its only multiplication, es: messages that
- * wait together may have theirs computed together.
- */
+/* Everything of step one after its only multiplication, es. */
 static enum noise_verdict
 open_static(const struct noise_identity *id, const struct message_initiation *msg,
 	const uint8_t es[NOISE_KEY_LEN], struct noise_initiation *in)
@@ -312,22 +342,71 @@ out:
 	return v;
 }
 
+void
+noise_consume_initiations(struct noise_initiation_job *jobs, unsigned n)
+{
+	struct dh_batch dh;
+	unsigned es[NOISE_BATCH];
+
+	dh.n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		jobs[i].verdict = jobs[i].id->has_private ? NOISE_OK : NOISE_NO_IDENTITY;
+		if (jobs[i].verdict == NOISE_OK)
+			es[i] = dh_add(&dh, jobs[i].id->static_private, jobs[i].msg->ephemeral);
+	}
+	dh_run(&dh);
+	for (unsigned i = 0; i < n; i++) {
+		struct noise_initiation_job *j = &jobs[i];
+
+		if (j->verdict == NOISE_OK)
+			j->verdict = dh.usable[es[i]]
+					     ? open_static(j->id, j->msg, dh.secret[es[i]], &j->in)
+					     : NOISE_LOW_ORDER;
+		if (j->verdict != NOISE_OK)
+			crypto_wipe(&j->in, sizeof(j->in));
+	}
+	dh_wipe(&dh);
+}
+
 enum noise_verdict
 noise_consume_initiation(const struct noise_identity *id, const struct message_initiation *msg,
 	struct noise_initiation *in)
 {
-	uint8_t es[NOISE_KEY_LEN] = {0};
-	enum noise_verdict v = NOISE_NO_IDENTITY;
+	struct noise_initiation_job job = {.id = id, .msg = msg};
+	enum noise_verdict v;
 
-	if (id->has_private) {
-		v = NOISE_LOW_ORDER;
-		if (x25519(es, id->static_private, msg->ephemeral))
-			v = open_static(id, msg, es, in);
-	}
-	if (v != NOISE_OK)
-		crypto_wipe(in, sizeof(*in));
-	crypto_wipe(es, sizeof(es));
+	noise_consume_initiations(&job, 1);
+	v = job.verdict;
+	*in = job.in;
+	crypto_wipe(&job, sizeof(job));
 	return v;
+}
+
+void
+noise_prepare_peers(struct noise_initiation_job *jobs, unsigned n)
+{
+	struct dh_batch dh;
+	unsigned ss[NOISE_BATCH], missing[NOISE_BATCH], n_missing = 0;
+
+	dh.n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct noise_initiation_job *j = &jobs[i];
+
+		if (j->verdict != NOISE_OK ||
+			j->peer->static_static_generation == j->id->generation)
+			continue;
+		ss[n_missing] = dh_add(&dh, j->id->static_private, j->peer->remote_static);
+		missing[n_missing++] = i;
+	}
+	dh_run(&dh);
+	for (unsigned k = 0; k < n_missing; k++) {
+		struct noise_peer *peer = jobs[missing[k]].peer;
+
+		memcpy(peer->static_static, dh.secret[ss[k]], NOISE_KEY_LEN);
+		peer->static_static_usable = dh.usable[ss[k]];
+		peer->static_static_generation = jobs[missing[k]].id->generation;
+	}
+	dh_wipe(&dh);
 }
 
 enum noise_verdict
@@ -370,10 +449,7 @@ out:
 
 /* ---- response: e, ee, se, psk, {} ---------------------------------------- */
 
-/*
- * As with open_static(): all of it that comes after the multiplications. The
- * ephemeral stands in out already.
- */
+/* All of it that comes after the multiplications. The ephemeral stands in out already. */
 static void
 seal_response(struct noise_peer *peer, struct noise_initiation *in, uint32_t local_index,
 	const uint8_t ee[NOISE_KEY_LEN], const uint8_t se[NOISE_KEY_LEN],
@@ -398,27 +474,56 @@ seal_response(struct noise_peer *peer, struct noise_initiation *in, uint32_t loc
 	crypto_wipe(key, sizeof(key));
 }
 
+void
+noise_create_responses(struct noise_initiation_job *jobs, unsigned n)
+{
+	uint8_t ephemeral[NOISE_BATCH][NOISE_KEY_LEN], public[NOISE_BATCH][NOISE_KEY_LEN];
+	struct dh_batch dh;
+	bool usable[NOISE_BATCH];
+	unsigned ee[NOISE_BATCH], se[NOISE_BATCH];
+
+	dh.n = 0;
+	crypto_random(ephemeral, n * sizeof(ephemeral[0]));
+	x25519_batch(public, (const uint8_t(*)[NOISE_KEY_LEN])ephemeral, NULL, usable, n);
+	for (unsigned i = 0; i < n; i++) {
+		if (jobs[i].verdict != NOISE_OK)
+			continue;
+		ee[i] = dh_add(&dh, ephemeral[i], jobs[i].in.remote_ephemeral);
+		se[i] = dh_add(&dh, ephemeral[i], jobs[i].in.remote_static);
+	}
+	dh_run(&dh);
+	for (unsigned i = 0; i < n; i++) {
+		struct noise_initiation_job *j = &jobs[i];
+
+		if (j->verdict != NOISE_OK)
+			continue;
+		memset(&j->response, 0, sizeof(j->response));
+		memcpy(j->response.ephemeral, public[i], NOISE_KEY_LEN);
+		if (dh.usable[ee[i]] && dh.usable[se[i]])
+			seal_response(j->peer, &j->in, j->local_index, dh.secret[ee[i]],
+				dh.secret[se[i]], &j->response, &j->keys);
+		else
+			j->verdict = NOISE_LOW_ORDER;
+		crypto_wipe(&j->in, sizeof(j->in));
+	}
+	dh_wipe(&dh);
+	crypto_wipe(ephemeral, n * sizeof(ephemeral[0]));
+}
+
 enum noise_verdict
 noise_create_response(struct noise_peer *peer, struct noise_initiation *in, uint32_t local_index,
 	struct message_response *out, struct noise_keys *keys)
 {
-	uint8_t ephemeral_private[NOISE_KEY_LEN];
-	uint8_t ee[NOISE_KEY_LEN] = {0}, se[NOISE_KEY_LEN] = {0};
-	enum noise_verdict v = NOISE_LOW_ORDER;
+	struct noise_initiation_job job = {
+		.verdict = NOISE_OK, .in = *in, .peer = peer, .local_index = local_index};
+	enum noise_verdict v;
 
-	memset(out, 0, sizeof(*out));
-	crypto_random(ephemeral_private, NOISE_KEY_LEN);
-	x25519_base(out->ephemeral, ephemeral_private);
-	if (!x25519(ee, ephemeral_private, in->remote_ephemeral) ||
-		!x25519(se, ephemeral_private, in->remote_static))
-		goto out;
-	seal_response(peer, in, local_index, ee, se, out, keys);
-	v = NOISE_OK;
-out:
+	noise_create_responses(&job, 1);
+	*out = job.response;
+	*keys = job.keys;
+	v = job.verdict;
 	crypto_wipe(in, sizeof(*in));
-	crypto_wipe(ephemeral_private, sizeof(ephemeral_private));
-	crypto_wipe(ee, sizeof(ee));
-	crypto_wipe(se, sizeof(se));
+	crypto_wipe(&job, sizeof(job));
 	return v;
 }
 
@@ -448,29 +553,63 @@ out:
 	return v;
 }
 
+static bool
+awaits(const struct noise_response_job *j)
+{
+	const struct noise_handshake *hs = &j->peer->handshake;
+
+	return j->id->has_private && hs->pending && hs->generation == j->id->generation &&
+	       hs->local_index == le32toh(j->msg->receiver_index_le);
+}
+
+void
+noise_consume_responses(struct noise_response_job *jobs, unsigned n)
+{
+	struct dh_batch dh;
+	unsigned ee[NOISE_BATCH], se[NOISE_BATCH];
+
+	dh.n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct noise_response_job *j = &jobs[i];
+
+		jobs[i].verdict = awaits(j) ? NOISE_OK : NOISE_NOT_REQUESTED;
+		if (jobs[i].verdict != NOISE_OK)
+			continue;
+		ee[i] = dh_add(&dh, j->peer->handshake.ephemeral_private, j->msg->ephemeral);
+		se[i] = dh_add(&dh, j->id->static_private, j->msg->ephemeral);
+	}
+	dh_run(&dh);
+	for (unsigned i = 0; i < n; i++) {
+		struct noise_response_job *j = &jobs[i];
+
+		if (j->verdict == NOISE_OK && !awaits(j)) /* an earlier one of the batch was good */
+			j->verdict = NOISE_NOT_REQUESTED;
+		if (j->verdict == NOISE_OK && !(dh.usable[ee[i]] && dh.usable[se[i]]))
+			j->verdict = NOISE_LOW_ORDER;
+		if (j->verdict == NOISE_OK)
+			j->verdict = open_response(
+				j->peer, j->msg, dh.secret[ee[i]], dh.secret[se[i]], &j->keys);
+		if (j->verdict != NOISE_OK)
+			continue;
+		j->remote_index = le32toh(j->msg->sender_index_le);
+		noise_peer_clear_handshake(j->peer);
+	}
+	dh_wipe(&dh);
+}
+
 enum noise_verdict
 noise_consume_response(const struct noise_identity *id, struct noise_peer *peer,
 	const struct message_response *msg, struct noise_keys *keys, uint32_t *remote_index)
 {
-	const struct noise_handshake *hs = &peer->handshake;
-	uint8_t ee[NOISE_KEY_LEN] = {0}, se[NOISE_KEY_LEN] = {0};
+	struct noise_response_job job = {.id = id, .peer = peer, .msg = msg};
 	enum noise_verdict v;
 
-	if (!id->has_private || !hs->pending || hs->generation != id->generation ||
-		hs->local_index != le32toh(msg->receiver_index_le))
-		return NOISE_NOT_REQUESTED;
-
-	v = NOISE_LOW_ORDER;
-	if (!x25519(ee, hs->ephemeral_private, msg->ephemeral) ||
-		!x25519(se, id->static_private, msg->ephemeral))
-		goto out;
-	v = open_response(peer, msg, ee, se, keys);
-	if (v != NOISE_OK)
-		goto out;
-	*remote_index = le32toh(msg->sender_index_le);
-	noise_peer_clear_handshake(peer);
-out:
-	crypto_wipe(ee, sizeof(ee));
-	crypto_wipe(se, sizeof(se));
+	noise_consume_responses(&job, 1);
+	v = job.verdict;
+	if (v == NOISE_OK) {
+		*keys = job.keys;
+		*remote_index = job.remote_index;
+	}
+	crypto_wipe(&job.keys, sizeof(job.keys));
 	return v;
 }

@@ -124,11 +124,31 @@ enum noise_verdict noise_create_initiation(const struct noise_identity *id, stru
 	uint32_t local_index, uint64_t wall_ns, struct message_initiation *out);
 
 /*
- * Responder, step one: whose is it? Fills in and names the peer by
- * in->remote_static. Depends on no peer and changes nothing else.
+ * Responder. Messages that wait together are worked on together, because
+ * several multiplications at once cost little more than one; a batch of one is
+ * as good. The caller fills in id and msg; each step sets verdict, skips jobs
+ * whose verdict is not NOISE_OK, and wipes `in` of those that it refuses.
  */
-enum noise_verdict noise_consume_initiation(const struct noise_identity *id,
-	const struct message_initiation *msg, struct noise_initiation *in);
+#define NOISE_BATCH 64 /* jobs at the most */
+
+struct noise_initiation_job {
+	const struct noise_identity *id;
+	const struct message_initiation *msg;
+	enum noise_verdict verdict;
+	struct noise_initiation in;
+	struct noise_peer *peer; /* set by the caller between the steps */
+	uint32_t local_index; /* likewise, before the response */
+	struct message_response response;
+	struct noise_keys keys; /* the caller wipes it */
+};
+
+/*
+ * Step one: whose is it? Fills in and names the peer by in.remote_static.
+ * Depends on no peer and changes nothing else.
+ */
+void noise_consume_initiations(struct noise_initiation_job *jobs, unsigned n);
+/* Before step two: the static-static secrets of the peers that have none yet. */
+void noise_prepare_peers(struct noise_initiation_job *jobs, unsigned n);
 /*
  * Step two, with the peer of that key: proves that the sender holds the
  * static key, that the initiation is new (timestamp strictly greater) and not
@@ -138,15 +158,30 @@ enum noise_verdict noise_consume_initiation(const struct noise_identity *id,
  */
 enum noise_verdict noise_accept_initiation(const struct noise_identity *id, struct noise_peer *peer,
 	const struct message_initiation *msg, struct noise_initiation *in, uint64_t now_ns);
-/* Answers in, yields the session's keys and wipes in whatever the verdict. */
+/* Answers in with response, yields the session's keys and wipes in whatever the verdict. */
+void noise_create_responses(struct noise_initiation_job *jobs, unsigned n);
+
+/* One of each. */
+enum noise_verdict noise_consume_initiation(const struct noise_identity *id,
+	const struct message_initiation *msg, struct noise_initiation *in);
 enum noise_verdict noise_create_response(struct noise_peer *peer, struct noise_initiation *in,
 	uint32_t local_index, struct message_response *out, struct noise_keys *keys);
 
 /*
  * Initiator: peer is the one whose initiation has the response's
  * receiver_index. On success yields keys and the responder's index, and the
- * pending handshake is gone; on any other verdict it remains as it was.
+ * pending handshake is gone; on any other verdict it remains as it was. Two
+ * responses to one initiation may be in one batch: the first good one counts.
  */
+struct noise_response_job {
+	const struct noise_identity *id;
+	struct noise_peer *peer;
+	const struct message_response *msg;
+	enum noise_verdict verdict;
+	struct noise_keys keys; /* the caller wipes it */
+	uint32_t remote_index;
+};
+void noise_consume_responses(struct noise_response_job *jobs, unsigned n);
 enum noise_verdict noise_consume_response(const struct noise_identity *id, struct noise_peer *peer,
 	const struct message_response *msg, struct noise_keys *keys, uint32_t *remote_index);
 

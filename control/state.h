@@ -57,12 +57,20 @@ struct control {
 	struct request_queue requests;
 };
 
-/* handshake.c */
+/* handshake_rx.c: handle what was punted; returns how many there were. */
 unsigned handshake_poll(struct control *c);
+
+/* handshake.c */
 void handshake_event(struct control *c, const struct dp_event *event);
 /* The peer's timers may have changed: arm its wake-up. */
 void handshake_rearm(struct peer *peer);
 void handshake_wakeup(struct ev_loop *loop, ev_timer *timer, int events);
+/* To the peer's endpoint, counted as an authenticated packet of ours. */
+bool handshake_send(struct peer *peer, unsigned worker, const void *message, uint16_t len);
+/* Both sides have the session now; role for the log line. */
+void handshake_completed(struct peer *peer, uint64_t now, const char *role);
+/* Valid until the next call. */
+const char *handshake_endpoint_text(const struct ip_endpoint *e);
 /* Key slots, pending initiation and timers' state: all gone. */
 void handshake_forget(struct peer *peer);
 

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Received handshake messages, a batch at a time, through the pure modules. */
+#include <string.h>
+
+#include "control/outer.h"
+#include "control/publish.h"
+#include "control/state.h"
+#include "crypto_accel/crypto_accel.h"
+#include "dataplane/log.h"
+
+#define MESSAGES_A_TURN NOISE_BATCH
+#define LOAD_SCALE 256 /* of dataplane_handshake_load */
+#define REJECT_LINES_A_SECOND 5
+
+/* A handshake message on its way through here. */
+struct received {
+	struct control *c;
+	struct iface *iface;
+	uint8_t iface_id;
+	uint8_t worker;
+	struct ip_endpoint from, to;
+	const void *data;
+	uint16_t len;
+	uint64_t now_ns;
+};
+
+/* Count it, and say why, a few times a second: whoever floods does not fill the log. */
+static void
+reject(const struct received *r, enum drop_reason reason, const struct peer *peer, const char *why)
+{
+	struct control *c = r->c;
+	uint64_t second = r->now_ns / NS_PER_SEC;
+
+	dataplane_count_drop(c->dp, reason, r->iface_id);
+	if (second != c->reject_log_second) {
+		c->reject_log_second = second;
+		c->reject_log_lines = 0;
+	}
+	if (c->reject_log_lines++ >= REJECT_LINES_A_SECOND)
+		return;
+	log_warn("%s: rejected handshake from %s: %s",
+		peer != NULL ? peer_label(peer) : r->iface->name, handshake_endpoint_text(&r->from),
+		why);
+}
+
+static void
+send_cookie_reply(const struct received *r)
+{
+	struct message_cookie_reply reply;
+
+	cookie_create_reply(&r->iface->checker, r->data, r->len, &r->from, r->now_ns, &reply);
+	outer_send(r->c->dp, r->worker, r->iface_id, &r->to, &r->from, &reply, sizeof(reply));
+}
+
+static void
+learn_endpoint(struct peer *peer, const struct received *r)
+{
+	struct ip_endpoint known;
+
+	if (peer->connected && dp_peer_endpoint(peer->dp, &known, NULL) &&
+		!ip_endpoint_equal(&known, &r->from))
+		log_info("%s: roamed to %s", peer_label(peer), handshake_endpoint_text(&r->from));
+	dp_peer_set_endpoint(r->c->dp, peer->dp, &r->from, &r->to.addr);
+}
+
+static void
+note_accepted(struct peer *peer, const struct received *r)
+{
+	learn_endpoint(peer, r);
+	peer->handshake_rx_bytes += r->len;
+	dp_peer_note_received(peer->dp);
+	timers_handshake_received(&peer->timers, r->now_ns);
+}
+
+/* The session is derived: publish it and answer. */
+static void
+answer_initiation(struct peer *peer, struct noise_initiation_job *job, uint32_t remote_index,
+	const struct received *r)
+{
+	if (job->verdict != NOISE_OK || !publish_responder_session(peer, &job->keys,
+						job->local_index, remote_index, r->worker)) {
+		dp_index_free(r->c->dp, job->local_index);
+		reject(r, DROP_handshake_rejected, peer,
+			job->verdict != NOISE_OK ? noise_verdict_name(job->verdict)
+						 : "out of memory");
+		return;
+	}
+	note_accepted(peer, r);
+	timers_session_derived(&peer->timers, r->now_ns);
+	cookie_add_macs(&peer->cookie, &job->response, sizeof(job->response), r->now_ns);
+	if (handshake_send(peer, r->worker, &job->response, sizeof(job->response)))
+		timers_response_sent(&peer->timers, r->now_ns);
+	handshake_rearm(peer);
+}
+
+/* Keeps the jobs whose verdict is good, and what belongs to them; says why of the others. */
+static unsigned
+keep_good(struct noise_initiation_job *jobs, const struct received **r, struct peer **peers,
+	unsigned n)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (jobs[i].verdict != NOISE_OK) {
+			reject(r[i], DROP_handshake_rejected, peers[i],
+				noise_verdict_name(jobs[i].verdict));
+			continue;
+		}
+		jobs[kept] = jobs[i];
+		r[kept] = r[i];
+		peers[kept++] = peers[i];
+	}
+	return kept;
+}
+
+static unsigned
+find_peers(struct noise_initiation_job *jobs, const struct received **r, struct peer **peers,
+	unsigned n)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct peer *peer = peer_find(r[i]->c, r[i]->iface_id, jobs[i].in.remote_static);
+
+		if (peer == NULL) {
+			reject(r[i], DROP_handshake_rejected, NULL, "no peer has this key");
+			continue;
+		}
+		jobs[kept] = jobs[i];
+		jobs[kept].peer = &peer->noise;
+		r[kept] = r[i];
+		peers[kept++] = peer;
+	}
+	return kept;
+}
+
+/* The noise code's steps, each over the whole batch. r is consumed. */
+static void
+receive_initiations(struct control *c, const struct received **r, unsigned n)
+{
+	struct noise_initiation_job jobs[MESSAGES_A_TURN];
+	struct peer *peers[MESSAGES_A_TURN] = {NULL};
+	uint32_t remote_index[MESSAGES_A_TURN];
+
+	for (unsigned i = 0; i < n; i++)
+		jobs[i] = (struct noise_initiation_job){
+			.id = &r[i]->iface->identity, .msg = r[i]->data};
+	noise_consume_initiations(jobs, n);
+	n = keep_good(jobs, r, peers, n);
+	n = find_peers(jobs, r, peers, n);
+	noise_prepare_peers(jobs, n);
+	for (unsigned i = 0; i < n; i++)
+		jobs[i].verdict = noise_accept_initiation(
+			jobs[i].id, jobs[i].peer, jobs[i].msg, &jobs[i].in, r[i]->now_ns);
+	n = keep_good(jobs, r, peers, n);
+	for (unsigned i = 0; i < n; i++) {
+		remote_index[i] = jobs[i].in.remote_index;
+		if (!dp_index_alloc(c->dp, peers[i], &jobs[i].local_index)) {
+			reject(r[i], DROP_handshake_rejected, peers[i], "the index table is full");
+			n = i; /* nor is there one for the others: they will try again */
+		}
+	}
+	noise_create_responses(jobs, n);
+	for (unsigned i = 0; i < n; i++)
+		answer_initiation(peers[i], &jobs[i], remote_index[i], r[i]);
+	crypto_wipe(jobs, sizeof(jobs));
+}
+
+/* Whose initiation a response answers; NULL if there is none under its index. */
+static struct peer *
+find_initiator(const struct received *r)
+{
+	const struct message_response *msg = r->data;
+	uint32_t index = rte_le_to_cpu_32(msg->receiver_index_le);
+	struct peer *peer = dp_index_owner(r->c->dp, index);
+
+	if (peer == NULL || peer->iface != r->iface_id || !peer->initiation_pending ||
+		peer->initiation_index != index)
+		return NULL;
+	return peer;
+}
+
+static void
+accept_response(struct peer *peer, const struct noise_response_job *job, const struct received *r)
+{
+	uint32_t index = peer->initiation_index;
+
+	peer->initiation_pending = false; /* the index is the session's now */
+	if (!publish_initiator_session(peer, &job->keys, index, job->remote_index, r->worker)) {
+		dp_index_free(r->c->dp, index);
+		reject(r, DROP_handshake_rejected, peer, "out of memory");
+		return;
+	}
+	note_accepted(peer, r);
+	timers_session_derived(&peer->timers, r->now_ns);
+	handshake_completed(peer, r->now_ns, "initiator");
+	/* The responder may use the session only after a packet from us. */
+	dp_flush_staged(r->c->dp, peer->dp, true, r->worker);
+	handshake_rearm(peer);
+}
+
+static void
+receive_responses(const struct received **r, unsigned n)
+{
+	struct noise_response_job jobs[MESSAGES_A_TURN];
+	struct peer *peers[MESSAGES_A_TURN];
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct peer *peer = find_initiator(r[i]);
+
+		if (peer == NULL) {
+			reject(r[i], DROP_handshake_rejected, NULL,
+				"a response to nothing that was sent");
+			continue;
+		}
+		jobs[kept] = (struct noise_response_job){
+			.id = &r[i]->iface->identity, .peer = &peer->noise, .msg = r[i]->data};
+		r[kept] = r[i];
+		peers[kept++] = peer;
+	}
+	noise_consume_responses(jobs, kept);
+	for (unsigned i = 0; i < kept; i++) {
+		if (jobs[i].verdict == NOISE_OK)
+			accept_response(peers[i], &jobs[i], r[i]);
+		else
+			reject(r[i], DROP_handshake_rejected, peers[i],
+				noise_verdict_name(jobs[i].verdict));
+	}
+	crypto_wipe(jobs, sizeof(jobs));
+}
+
+static void
+receive_cookie_reply(const struct received *r)
+{
+	const struct message_cookie_reply *msg = r->data;
+	struct peer *peer = dp_index_owner(r->c->dp, rte_le_to_cpu_32(msg->receiver_index_le));
+
+	/* It proves nothing about where it came from: no roaming, no log line. */
+	if (peer == NULL || peer->iface != r->iface_id ||
+		!cookie_consume_reply(&peer->cookie, msg, r->now_ns))
+		dataplane_count_drop(r->c->dp, DROP_cookie_rejected, r->iface_id);
+}
+
+/* mac1 always; under load mac2 and the source's share too. */
+static bool
+admit(const struct received *r, bool loaded)
+{
+	enum cookie_verdict verdict =
+		cookie_check(&r->iface->checker, r->data, r->len, &r->from, r->now_ns, loaded);
+
+	if (verdict == COOKIE_MAC1_INVALID) {
+		dataplane_count_drop(r->c->dp, DROP_mac1_invalid, r->iface_id);
+		return false;
+	}
+	if (!loaded)
+		return true;
+	if (verdict != COOKIE_MAC2_VALID) {
+		dataplane_count_drop(r->c->dp, DROP_mac2_required, r->iface_id);
+		send_cookie_reply(r);
+		return false;
+	}
+	if (!ratelimiter_allow(r->c->limiter, &r->from.addr, r->now_ns)) {
+		dataplane_count_drop(r->c->dp, DROP_handshake_limited, r->iface_id);
+		return false;
+	}
+	return true;
+}
+
+static void
+parse(struct control *c, struct rte_mbuf *m, uint64_t now, struct received *r)
+{
+	const struct pkt_meta *meta = pkt_meta(m);
+
+	*r = (struct received){
+		.c = c,
+		.iface = &c->ifaces[meta->iface],
+		.iface_id = meta->iface,
+		.worker = meta->worker,
+		.data = rte_pktmbuf_mtod(m, const void *),
+		.len = m->data_len,
+		.now_ns = now,
+	};
+	outer_parse(m, &r->from, &r->to);
+}
+
+static enum message_type
+type_of(const struct received *r)
+{
+	uint32_t type_le;
+
+	memcpy(&type_le, r->data, sizeof(type_le));
+	return (enum message_type)rte_le_to_cpu_32(type_le); /* rx.c let through three */
+}
+
+/* All that waits, up to a batch: several at once cost the noise code little more than one. */
+unsigned
+handshake_poll(struct control *c)
+{
+	const struct received *initiations[MESSAGES_A_TURN], *responses[MESSAGES_A_TURN];
+	unsigned n_initiations = 0, n_responses = 0;
+	struct received r[MESSAGES_A_TURN];
+	struct rte_mbuf *m[MESSAGES_A_TURN];
+	uint64_t now = dp_now_ns();
+	bool loaded = under_load_update(&c->load, dataplane_handshake_load(c->dp), LOAD_SCALE, now);
+	unsigned n = dataplane_punted(c->dp, PUNT_RING_HANDSHAKE, m, MESSAGES_A_TURN);
+
+	for (unsigned i = 0; i < n; i++) {
+		parse(c, m[i], now, &r[i]);
+		if (type_of(&r[i]) == MESSAGE_COOKIE_REPLY)
+			receive_cookie_reply(&r[i]);
+		else if (!admit(&r[i], loaded))
+			continue;
+		else if (type_of(&r[i]) == MESSAGE_INITIATION)
+			initiations[n_initiations++] = &r[i];
+		else
+			responses[n_responses++] = &r[i];
+	}
+	receive_initiations(c, initiations, n_initiations);
+	receive_responses(responses, n_responses);
+	rte_pktmbuf_free_bulk(m, n);
+	return n;
+}
