@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/key.h"
+#include "control/peer_db.h"
 #include "crypto_accel/crypto_accel.h"
 
 static json_t *
@@ -96,8 +97,11 @@ ctl_add_peer(struct ctl *c)
 
 	if (key == NULL || ctl_option(c, "allowed-ips") == NULL)
 		return ctl_usage("add-peer needs --%s", key == NULL ? "public-key" : "allowed-ips");
-	if (key_shaped(c->args[1]))
-		return ctl_refused("name: a peer's name must not look like a key");
+	/* Here already, since the name is part of the path: a slash in it would be another route.
+	 */
+	if (!peer_name_valid(c->args[1]))
+		return ctl_refused(
+			"name: expected 1 to 63 of [A-Za-z0-9._-] that do not look like a key");
 	body = json_pack("{ss*}", "public_key", key);
 	if (json_object_get(body, "public_key") == NULL) {
 		json_decref(body);

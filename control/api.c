@@ -78,16 +78,21 @@ api_refuse(struct api_response *out, const struct refusal *why)
 	set_body(out, json_pack("{so}", "error", error));
 }
 
-/* Media types of JSON, with any parameters; none at all is taken for JSON. */
+/*
+ * Media types of JSON, with any parameters; none at all is taken for JSON. So
+ * is what curl -d says by itself: no browser reaches a unix socket, and the
+ * parser is strict.
+ */
 static bool
 is_json(const char *type)
 {
-	static const char *const known[] = {"application/json", "application/merge-patch+json"};
+	static const char *const known[] = {"application/json", "application/merge-patch+json",
+		"application/x-www-form-urlencoded"};
 	size_t len = type != NULL ? strcspn(type, "; \t") : 0;
 
 	if (type == NULL)
 		return true;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strlen(known[i]) == len && strncasecmp(known[i], type, len) == 0)
 			return true;
 	return false;

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int
+static int __attribute__((nonnull(2, 3)))
 fail(int fd, const char *path, const char *what, char *err, size_t err_size)
 {
 	snprintf(err, err_size, "%s: %s", path, what);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The way up: events and punted packets, each through a bounded ring of its own. */
+#include <rte_ether.h>
 #include <rte_ring_elem.h>
 
 #include "dataplane/worker.h"
@@ -53,6 +54,8 @@ worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum drop_reason 
 		.icmp_type = p->family == IP_V4 ? kind->type4 : kind->type6,
 		.icmp_code = p->family == IP_V4 ? kind->code4 : kind->code6,
 		.family = p->family,
+		/* The frame's header, where there was one, says whether it was a broadcast. */
+		.l3_off = p->port < PORT_MAX && p->from_peer == PKT_NO_PEER ? RTE_ETHER_HDR_LEN : 0,
 		.icmp_info = mtu,
 		.peer_id = p->from_peer,
 	};

@@ -232,7 +232,7 @@ test_routes_and_methods(void **state)
 {
 	struct api_request form = {.method = "PUT",
 		.path = PEERS "/x",
-		.content_type = "application/x-www-form-urlencoded",
+		.content_type = "text/xml",
 		.body = "{}",
 		.body_len = 2};
 
@@ -249,6 +249,8 @@ test_routes_and_methods(void **state)
 	assert_int_equal(call("POST", PEERS "/x", "{}"), 405);
 	assert_string_equal(allow, "GET, PUT, PATCH, DELETE");
 	assert_int_equal(send(form), 415);
+	form.content_type = "application/x-www-form-urlencoded"; /* curl -d */
+	assert_int_equal(send(form), 400);
 	form.content_type = "application/json; charset=utf-8";
 	assert_int_equal(send(form), 400); /* read, and refused for what it lacks */
 }

@@ -592,7 +592,6 @@ test_hundred_thousand(void **state)
 	assert_int_equal(db.n, N);
 	assert_memory_equal(db.peers[N - 1].public_key, many[N - 1].public_key, 32);
 	assert_true(ip_prefix_equal(&db.peers[N - 1].allowed_ips[1], &ips[2 * N - 1]));
-	assert_true(t2.tv_sec - t1.tv_sec < 20);
 	peer_db_free(&db);
 	free(many);
 	free(ips);
