@@ -263,7 +263,7 @@ class Process:
         return self.child.returncode
 
 
-def wg_dump(name):
+def wg_dump(name, run=run):
     """wg show NAME dump as (interface line's fields, {public key: peer line's fields})."""
     lines = run(["wg", "show", name, "dump"]).stdout.splitlines()
     keys = ("public_key", "preshared_key", "endpoint", "allowed_ips", "latest_handshake",
