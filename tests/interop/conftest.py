@@ -9,22 +9,30 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from lab import UAPI_DIR, Gateway, Lab, LabError, preflight, remove_sockets, sweep  # noqa: E402
+from linux_vm import LinuxVm  # noqa: E402
 from world import World  # noqa: E402
 
-PROGRAMS = ("ip", "ss", "ethtool", "ping", "iperf3", "curl", "wg", "wireguard-go")
+PROGRAMS = ("ip", "ss", "ethtool", "ping", "iperf3", "curl", "wg", "wireguard-go",
+            "qemu-system-x86_64", "busybox", "modprobe", "depmod")
 _labs = 0
 
 
-@pytest.fixture(scope="session", autouse=True)
-def machine():
-    """One line and a failure when something is missing: a test that is silently skipped would
-    be taken for one that passed."""
+def machine_lacks():
+    """What is missing, a line each."""
     lacks = preflight(PROGRAMS)
     try:
         Gateway.program()
         Gateway.program("wgdp-ctl")
     except LabError as e:
         lacks.append(str(e))
+    return lacks
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine():
+    """One line and a failure when something is missing: a test that is silently skipped would
+    be taken for one that passed."""
+    lacks = machine_lacks()
     if lacks:
         pytest.exit(f"interop: {lacks[0]}", returncode=1)
 
@@ -32,6 +40,25 @@ def machine():
         return not Path(f"/proc/{match[1]}").exists()
     for name in sweep(r"wgt(\d+)x\d+-.*", owner_gone):
         remove_sockets(name.split("-")[0])
+
+
+@pytest.fixture(scope="session")
+def guest(tmp_path_factory):
+    """The guest of linux_vm.py, booted when the first module wants it."""
+    lab = Lab(f"wgt{os.getpid()}x0-", tmp_path_factory.mktemp("guest"))
+    vm = LinuxVm(lab)
+    try:
+        yield vm.start()
+    finally:
+        vm.stop()
+        lab.close()
+
+
+@pytest.fixture(scope="module")
+def vm(guest):
+    """The guest for one module, which leaves it as it was."""
+    yield guest
+    guest.clear()
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ class LinuxPeer:
             f"echo {self.private_key} | ip netns exec {self.ns.name} wg set {self.name} "
             f"private-key /dev/stdin {port}",
             f"ip -n {self.ns.name} link set {self.name} netns {self.inner.name}",
-            f"{on} -batch - <<-EOF",
+            f"{on} -batch - <<EOF",
             *[f"addr add {a} dev {self.name}" for a in self.addresses],
             f"link set {self.name} mtu {self.mtu} up", "EOF"])
 

@@ -29,6 +29,7 @@ class LinuxVm:
         self.lab = lab
         self.ns = lab.netns("vm")
         self.process = None
+        self.cables, self.namespaces = 0, []
 
     def start(self, timeout=60):
         try:
@@ -110,12 +111,20 @@ class LinuxVm:
     def attach(self, cable, ns, dev):
         """A cable from an interface of the guest to a new one of a namespace. It ends with that
         namespace."""
-        port = f"{cable}.{ns.name}"[:15]
+        self.cables += 1
+        port = f"{cable}.{self.cables}"
         run(["ip", "link", "add", dev, "netns", ns.name, "type", "veth",
              "peer", "name", port, "netns", self.ns.name])
         self.ns.ip(f"link set {port} addrgenmode none")
         self.ns.ip(f"link set {port} master br{cable}")
         self.ns.ip(f"link set {port} up")
+
+    def clear(self):
+        """The end of all namespaces, and with them of all that a module made."""
+        names = " ".join(n.name for n in self.namespaces)
+        self.namespaces = []
+        self.script(f"for n in {names}; do kill -9 $(ip netns pids $n); ip netns del $n; done",
+                    timeout=60)
 
     def stop(self):
         if self.process:
@@ -131,7 +140,9 @@ class GuestNetns(Netns):
         self.vm = vm
 
     def create(self):
-        self.vm.script(f"ip netns add {self.name} && ip -n {self.name} link set lo up")
+        self.vm.run(["ip", "netns", "add", self.name])
+        self.ip("link set lo up")
+        self.vm.namespaces.append(self)
         return self
 
     def run(self, argv, **kw):
@@ -144,13 +155,13 @@ class GuestNetns(Netns):
         raise LabError("sockets in the guest cannot be reached from here")
 
     def take(self, cable):
-        """Move an interface of the guest in here; it returns when the namespace ends."""
-        self.vm.run(["ip", "link", "set", cable, "netns", self.name])
-        self.ip(f"link set {cable} up")
-
-    def pids(self):
-        return [int(p) for p in self.vm.run(["ip", "netns", "pids", self.name],
-                                            check=False).stdout.split()]
+        """Move an interface of the guest in here. It returns some time after the end of the
+        namespace, so the one before may still have it."""
+        status, _, err = self.vm.script(
+            f"for i in $(seq 50); do ip link set {cable} netns {self.name} && break; "
+            f"sleep 0.1; done; ip -n {self.name} link set {cable} up")
+        if status != 0:
+            raise LabError(f"the guest's {cable}: {err.strip().splitlines()[-1:]}")
 
     def destroy(self):
-        self.vm.script(f"kill -9 $(ip netns pids {self.name}); ip netns del {self.name}")
+        raise LabError("the guest's namespaces end by LinuxVm.clear()")

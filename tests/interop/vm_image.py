@@ -44,6 +44,8 @@ export PATH=/usr/bin:/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
+ln -s /proc/self/fd /dev/fd
+ln -s fd/0 /dev/stdin
 mount -t tmpfs run /run
 mount -t tmpfs tmp /tmp
 for m in $(cat /modules/order); do insmod /modules/$m || echo "no $m"; done
