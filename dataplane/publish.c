@@ -9,6 +9,8 @@
 
 /* A full mailbox means a worker far behind: wait this long for it before giving up. */
 #define MAILBOX_WAIT_NS (1 * NS_PER_SEC)
+/* Ids of peers that were just removed are free after a grace period and a turn of each worker. */
+#define ID_WAIT_NS (1 * NS_PER_SEC)
 
 /* ---- messages ---------------------------------------------------------------------- */
 
@@ -73,13 +75,24 @@ dataplane_neigh_done(struct dataplane *dp, uint8_t port, const struct ip_addr *a
 
 /* ---- peers ------------------------------------------------------------------------- */
 
+/* With max_peers in use, one may be replaced by another before its id is free again. */
+static bool
+wait_for_id(struct dataplane *dp)
+{
+	uint64_t deadline = dp_now_ns() + ID_WAIT_NS;
+
+	while (dp->n_free_ids == 0 && dataplane_reclaim(dp) && dp_now_ns() < deadline)
+		rte_pause();
+	return dp->n_free_ids > 0;
+}
+
 struct peer_dp *
 dp_peer_publish(struct dataplane *dp, uint8_t iface)
 {
 	struct peer_dp *peer;
 	uint32_t id;
 
-	if (dp->n_free_ids == 0)
+	if (dp->n_free_ids == 0 && !wait_for_id(dp))
 		return NULL;
 	peer = rte_zmalloc("peer_dp", sizeof(*peer), RTE_CACHE_LINE_SIZE);
 	if (peer == NULL)

@@ -14,7 +14,10 @@
 
 /* ---- peers ------------------------------------------------------------------- */
 
-/* NULL when there are max_peers already or memory is out. */
+/*
+ * NULL when there are max_peers already or memory is out. May wait for the ids
+ * of peers that were retired just before.
+ */
 struct peer_dp *dp_peer_publish(struct dataplane *dp, uint8_t iface);
 /*
  * The caller has retired its sessions and removed its allowed-IPs. Two phases:
