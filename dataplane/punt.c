@@ -66,7 +66,11 @@ worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum drop_reason 
 		w->wake_control = true;
 }
 
-/* Raise an event of a peer, once until control clears the flag. */
+/*
+ * Raise an event of a peer, once until control clears the flag. The flag comes
+ * first: set after the event, it could undo the clearing that answers it, and
+ * the peer would never be heard of again.
+ */
 static void
 tell_once(struct worker *w, struct peer_dp *peer, atomic_bool *told, enum dp_event_type type)
 {
@@ -77,10 +81,12 @@ tell_once(struct worker *w, struct peer_dp *peer, atomic_bool *told, enum dp_eve
 		.peer_generation = peer->generation,
 	};
 
-	if (atomic_load_explicit(told, memory_order_relaxed))
+	/* Most packets find it set: they must not take the line from other readers. */
+	if (atomic_load_explicit(told, memory_order_relaxed) ||
+		atomic_exchange_explicit(told, true, memory_order_relaxed))
 		return;
-	if (worker_event(w, &event))
-		atomic_store_explicit(told, true, memory_order_relaxed);
+	if (!worker_event(w, &event))
+		atomic_store_explicit(told, false, memory_order_relaxed);
 }
 
 void
