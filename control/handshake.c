@@ -16,6 +16,8 @@
 /* Nothing is due before 10 s after the first unanswered data: half of that is soon enough. */
 #define TRAFFIC_RECHECK_NS (5 * NS_PER_SEC)
 #define TRAFFIC_AGAIN_NS (1 * NS_PER_SEC)
+/* A peer that sends from two places in turns is told of once in that time. */
+#define ROAM_LINE_NS (10 * NS_PER_SEC)
 
 static uint64_t
 wall_ns(void)
@@ -147,10 +149,16 @@ handshake_send(struct peer *peer, unsigned worker, const void *message, uint16_t
 	return true;
 }
 
+/*
+ * Each packet and each persistent keepalive for the peer comes here again: the
+ * reason is told once, until it changes, the peer does, or a handshake succeeds.
+ */
 static void
 abandon(struct peer *peer, const char *why)
 {
-	log_info("%s: cannot start a handshake: %s", peer_label(peer), why);
+	if (peer->abandoned_why != why)
+		log_info("%s: cannot start a handshake: %s", peer_label(peer), why);
+	peer->abandoned_why = why;
 	timers_handshake_abandoned(&peer->timers);
 	dp_drop_staged(peer->control->dp, peer->dp);
 	dp_peer_handshake_answered(peer->dp);
@@ -247,6 +255,18 @@ handshake_completed(struct peer *peer, uint64_t now, const char *role)
 	log_info("%s: %s at %s as %s", peer_label(peer), peer->connected ? "rekeyed" : "connected",
 		handshake_endpoint_text(&endpoint), role);
 	peer->connected = true;
+	peer->abandoned_why = NULL;
+}
+
+void
+handshake_roamed(struct peer *peer, const struct ip_endpoint *to)
+{
+	uint64_t now = dp_now_ns();
+
+	if (peer->roam_line_ns != 0 && now - peer->roam_line_ns < ROAM_LINE_NS)
+		return;
+	peer->roam_line_ns = now;
+	log_info("%s: roamed to %s", peer_label(peer), handshake_endpoint_text(to));
 }
 
 /* ---- events of workers ----------------------------------------------------------------- */
@@ -290,8 +310,7 @@ handshake_event(struct control *c, const struct dp_event *event)
 		break;
 	case DP_ENDPOINT_MOVED:
 		if (dp_peer_endpoint(peer->dp, &endpoint, NULL))
-			log_info("%s: roamed to %s", peer_label(peer),
-				handshake_endpoint_text(&endpoint));
+			handshake_roamed(peer, &endpoint);
 		break;
 	case DP_TRAFFIC:
 		traffic_of(peer, &traffic);

@@ -59,7 +59,7 @@ learn_endpoint(struct peer *peer, const struct received *r)
 
 	if (peer->connected && dp_peer_endpoint(peer->dp, &known, NULL) &&
 		!ip_endpoint_equal(&known, &r->from))
-		log_info("%s: roamed to %s", peer_label(peer), handshake_endpoint_text(&r->from));
+		handshake_roamed(peer, &r->from);
 	dp_peer_set_endpoint(r->c->dp, peer->dp, &r->from, &r->to.addr);
 }
 

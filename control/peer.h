@@ -57,6 +57,8 @@ struct peer {
 	bool initiation_pending; /* initiation_index is allocated */
 	uint32_t initiation_index;
 
+	uint64_t roam_line_ns; /* when the log last told of roaming; 0 never */
+	const char *abandoned_why; /* as the log has told it; NULL: there is nothing to repeat */
 	bool connected; /* a handshake was completed and keys have not expired since */
 	uint64_t last_handshake_wall_ns; /* since the epoch; 0 never */
 	uint64_t handshake_rx_bytes, handshake_tx_bytes; /* UDP payload */

@@ -130,6 +130,7 @@ set_plain(struct peer *peer, const struct peer_change *change)
 	timers_set_persistent(&peer->timers, now,
 		is_own_key(c, peer->iface, change->public_key) ? 0 : change->persistent_keepalive);
 	peer->persistent_keepalive = change->persistent_keepalive;
+	peer->abandoned_why = NULL;
 	handshake_rearm(peer);
 }
 

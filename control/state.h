@@ -69,6 +69,8 @@ void handshake_wakeup(struct ev_loop *loop, ev_timer *timer, int events);
 bool handshake_send(struct peer *peer, unsigned worker, const void *message, uint16_t len);
 /* Both sides have the session now; role for the log line. */
 void handshake_completed(struct peer *peer, uint64_t now, const char *role);
+/* A log line about it, unless there was one for the peer a moment ago. */
+void handshake_roamed(struct peer *peer, const struct ip_endpoint *to);
 /* Valid until the next call. */
 const char *handshake_endpoint_text(const struct ip_endpoint *e);
 /* Key slots, pending initiation and timers' state: all gone. */
