@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,7 @@ struct gateway {
 	struct control *control;
 	struct dataplane *dp;
 	struct management *management;
-	bool failed; /* written by the management thread before it stops the loop */
+	atomic_bool failed; /* written by the management thread before it stops the loop */
 	char err[CONFIG_ERROR_SIZE];
 };
 
@@ -190,9 +191,10 @@ run_workers(struct gateway *g, const cpu_set_t *everywhere)
 	if (start_management(g, everywhere) == 0) {
 		print_ready(g);
 		control_run(g->control);
+		/* Not later: what management fails at while it is stopped is no failure. */
+		rc = g->failed ? EXIT_FAILURE : EXIT_SUCCESS;
 		control_close(g->control);
 		management_stop(g->management);
-		rc = g->failed ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	dataplane_stop(g->dp);
 	return rc;
@@ -218,12 +220,29 @@ run_dataplane(struct gateway *g, const cpu_set_t *everywhere)
 	return rc;
 }
 
+/*
+ * Nothing is left behind, also by who changes his mind during start-up: what
+ * comes before control_run waits for it, and what comes after it is too late.
+ * All threads inherit this.
+ */
+static void
+hold_signals(void)
+{
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &ends, NULL);
+}
+
 static int
 run_gateway(struct gateway *g)
 {
 	int rc = EXIT_FAILURE;
 	cpu_set_t everywhere;
 
+	hold_signals();
 	sched_getaffinity(0, sizeof(everywhere), &everywhere);
 	if (config_load_peers(&g->config, &g->dbs, g->err, sizeof(g->err)) != 0)
 		return EXIT_FAILURE;

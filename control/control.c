@@ -123,13 +123,23 @@ control_stop(struct control *c)
 void
 control_run(struct control *c)
 {
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
 	ev_async_start(c->loop, &c->wake);
 	ev_signal_start(c->loop, &c->sigterm);
 	ev_signal_start(c->loop, &c->sigint);
+	pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
 	ev_timer_start(c->loop, &c->links);
 	local_rearm(c);
 	control_wake(c); /* what came before the loop */
 	ev_run(c->loop, 0);
+	/* A second one must neither find a loop that is gone nor cut the orderly end short. */
+	pthread_sigmask(SIG_BLOCK, &ends, NULL);
+	ev_signal_stop(c->loop, &c->sigterm);
+	ev_signal_stop(c->loop, &c->sigint);
 }
 
 /* ---- life ---------------------------------------------------------------------------- */

@@ -20,7 +20,11 @@ struct control *control_create(const struct config *config, char *err, size_t er
 /* Before control_run; config is dp's. 0; or -1 with a reason. */
 int control_attach(struct control *c, struct dataplane *dp, const struct dataplane_config *config,
 	char *err, size_t err_size);
-/* The main thread: returns after SIGTERM, SIGINT or control_stop. */
+/*
+ * The main thread: returns after SIGTERM, SIGINT or control_stop. The caller
+ * has these signals blocked in all threads, and finds them so again: they are
+ * taken here only.
+ */
 void control_run(struct control *c);
 /* Any thread, and signal handlers. */
 void control_stop(struct control *c);

@@ -161,6 +161,8 @@ on_load(struct ev_loop *loop, ev_idle *w, int revents)
 
 	if (management_load_slice(m, err, sizeof(err)) != 0) {
 		ev_idle_stop(loop, w);
+		if (control_closed(m->control))
+			return; /* told to end before all was loaded */
 		log_error("%s", err);
 		m->failed = true;
 		m->fatal(m->arg);

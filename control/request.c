@@ -297,3 +297,14 @@ control_close(struct control *c)
 	pthread_cond_broadcast(&q->answered);
 	pthread_mutex_unlock(&q->lock);
 }
+
+bool
+control_closed(struct control *c)
+{
+	bool closed;
+
+	pthread_mutex_lock(&c->requests.lock);
+	closed = c->requests.closed;
+	pthread_mutex_unlock(&c->requests.lock);
+	return closed;
+}

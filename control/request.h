@@ -77,4 +77,7 @@ void control_peer_info(struct control *c, struct peer_info *info, uint32_t n);
  */
 void control_set_private_key(struct control *c, uint8_t iface, const uint8_t private_key[32]);
 
+/* Any thread: the gateway is shutting down, so whatever is asked for is refused. */
+bool control_closed(struct control *c);
+
 #endif

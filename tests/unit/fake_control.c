@@ -130,6 +130,12 @@ control_peer_info(struct control *c, struct peer_info *info, uint32_t n)
 	}
 }
 
+bool
+control_closed(struct control *c)
+{
+	return false;
+}
+
 void
 control_set_private_key(struct control *c, uint8_t iface, const uint8_t private_key[32])
 {
