@@ -580,12 +580,13 @@ test_hundred_thousand(void **state)
 		ips[2 * i + 1] = (struct ip_prefix){{IP_V6, {0xfd}}, 128};
 		memcpy(ips[2 * i + 1].addr.bytes + 12, &i, sizeof(i));
 	}
-	clock_gettime(CLOCK_MONOTONIC, &t0);
+	/* Processor time: what else the machine does must not fail this. */
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t0);
 	if (peer_db_save(path, many, N, err, sizeof(err)) < 0)
 		fail_msg("%s", err);
-	clock_gettime(CLOCK_MONOTONIC, &t1);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t1);
 	db = load();
-	clock_gettime(CLOCK_MONOTONIC, &t2);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t2);
 	print_message("100000 peers: saved in %.0f ms, loaded in %.0f ms\n",
 		(t1.tv_sec - t0.tv_sec) * 1e3 + (t1.tv_nsec - t0.tv_nsec) / 1e6,
 		(t2.tv_sec - t1.tv_sec) * 1e3 + (t2.tv_nsec - t1.tv_nsec) / 1e6);
