@@ -32,6 +32,7 @@ struct gateway {
 	struct config config;
 	struct peer_db *dbs;
 	struct dataplane_config plan;
+	char **eal_argv; /* EAL keeps pointers into it */
 	struct control *control;
 	struct dataplane *dp;
 	struct management *management;
@@ -148,15 +149,14 @@ static int
 start_eal(struct gateway *g)
 {
 	int argc = 0;
-	char **argv = plan_eal_args(&g->config, &argc);
 
-	if (argv == NULL) {
+	g->eal_argv = plan_eal_args(&g->config, &argc);
+	if (g->eal_argv == NULL) {
 		snprintf(g->err, sizeof(g->err), "out of memory");
 		return -1;
 	}
 	runtime_dir_sweep();
-	/* EAL keeps pointers into argv: it lives as long as the process. */
-	if (rte_eal_init(argc, argv) >= 0) {
+	if (rte_eal_init(argc, g->eal_argv) >= 0) {
 		dp_clock_init();
 		return 0;
 	}
@@ -165,7 +165,6 @@ start_eal(struct gateway *g)
 		g->config.dataplane.hugepages
 			? ": reserve hugepages or set dataplane.hugepages: false"
 			: "");
-	free(argv);
 	return -1;
 }
 
@@ -258,6 +257,7 @@ run_gateway(struct gateway *g)
 			rte_eal_cleanup();
 			runtime_dir_remove();
 		}
+		free(g->eal_argv);
 		plan_free(&g->plan);
 	}
 	config_free_peers(&g->config, g->dbs);
