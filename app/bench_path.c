@@ -16,9 +16,9 @@
 #include "app/bench_gateway.h"
 #include "crypto_accel/crypto_accel.h"
 
-#define REFILLS 16 /* measured, after those that warm up */
+#define REFILLS_MAX 256
 #define WARM_UP 2
-#define SAMPLES_MAX (REFILLS * GATEWAY_REFILL)
+#define SAMPLES_MAX (REFILLS_MAX * GATEWAY_REFILL)
 #define LIST_MAX 8
 #define SIZE_MIN 28 /* an IP header and the number of the packet */
 
@@ -33,7 +33,7 @@ struct path_args {
 	struct list sizes, peers, bursts;
 	bool ways[WAY_COUNT];
 	bool json, check, stages, hugepages;
-	unsigned lcore, memory_mb;
+	unsigned lcore, memory_mb, refills;
 };
 
 /* Cycles a packet of each turn. */
@@ -148,7 +148,7 @@ run_case(const struct path_args *args, enum bench_way way, unsigned size, unsign
 			return -1;
 		}
 	}
-	for (unsigned i = 0; i < WARM_UP + REFILLS; i++)
+	for (unsigned i = 0; i < WARM_UP + args->refills; i++)
 		if (run_refill(way, size, i >= WARM_UP) != 0)
 			return -1;
 	report(args, way, size, peers, burst);
@@ -207,10 +207,12 @@ usage(FILE *f)
 		"  --sizes LIST      of the inner IP packet: 64,512,1420,mix (48/576/1424, 7:4:1)\n"
 		"  --peers LIST      1,1000,10000; each packet is of another peer\n"
 		"  --bursts LIST     32; at most 64\n"
+		"  --refills N       measure so many times %d packets (16)\n"
 		"  --no-huge         without hugepages\n"
 		"  --lcore N         CPU to run on (1, or 0 where there is but one)\n"
 		"  --memory MB       1536\n"
-		"WGDP_CRYPTO in the environment chooses the AEAD implementation.\n");
+		"WGDP_CRYPTO in the environment chooses the AEAD implementation.\n",
+		GATEWAY_REFILL);
 	return f == stdout ? 0 : 2;
 }
 
@@ -280,6 +282,7 @@ parse_args(struct path_args *a, int argc, char **argv)
 		{"sizes", required_argument, NULL, 's'},
 		{"peers", required_argument, NULL, 'p'},
 		{"bursts", required_argument, NULL, 'b'},
+		{"refills", required_argument, NULL, 'r'},
 		{"no-huge", no_argument, NULL, 'H'},
 		{"lcore", required_argument, NULL, 'l'},
 		{"memory", required_argument, NULL, 'm'},
@@ -306,6 +309,8 @@ parse_args(struct path_args *a, int argc, char **argv)
 			ok = parse_list(&a->peers, optarg, 1, 100000);
 		else if (c == 'b')
 			ok = parse_list(&a->bursts, optarg, 1, BURST);
+		else if (c == 'r')
+			ok = parse_number(&a->refills, optarg, REFILLS_MAX) && a->refills > 0;
 		else if (c == 'l')
 			ok = parse_number(&a->lcore, optarg, RTE_MAX_LCORE - 1);
 		else if (c == 'm')
@@ -327,6 +332,7 @@ bench_path(int argc, char **argv)
 		.hugepages = true,
 		.lcore = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1 : 0,
 		.memory_mb = 1536,
+		.refills = 16,
 	};
 	char err[128];
 	int status = parse_args(&args, argc, argv);

@@ -11,16 +11,38 @@
 #include "dataplane/worker.h"
 
 #define OUTER_TTL 64
+#define OUTER4_LEN (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
+#define OUTER6_LEN (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv6_hdr) + sizeof(struct rte_udp_hdr))
 #define TIMESTAMP_STEP_NS (50 * NS_PER_MS)
+
+/* Consecutive packets of a burst for one peer: what they share is looked up once. */
+struct run {
+	struct peer_dp *peer;
+	struct session *session;
+	struct endpoint_dp endpoint;
+	uint32_t peer_id;
+	unsigned n;
+};
 
 struct sealing {
 	struct rte_mbuf *m[BURST];
-	struct peer_dp *peer[BURST];
-	struct session *session[BURST];
-	struct endpoint_dp endpoint[BURST];
 	uint8_t ecn[BURST]; /* of the inner header, copied out */
 	struct aead_op op[BURST];
-	unsigned n;
+	unsigned n; /* packets, in the order of the runs */
+	struct run runs[BURST];
+	unsigned n_runs;
+};
+
+/* The headers of all packets to one endpoint, but for lengths, ECN, id and checksums. */
+struct outer {
+	uint8_t bytes[OUTER6_LEN];
+	uint8_t len;
+	uint8_t family;
+	bool resolved; /* the Ethernet header is filled in */
+	const struct port *port; /* NULL: no route */
+	uint32_t ip_sum; /* of the IPv4 header as it stands here */
+	uint32_t address_sum; /* of the addresses and the protocol */
+	uint32_t ports_sum;
 };
 
 /* May the session send? A rekey that is due is asked for on the way. */
@@ -71,59 +93,76 @@ refuse_no_endpoint(struct worker *w, const struct encap_packet *p, uint8_t iface
 	worker_drop_icmp(w, &fwd, DROP_no_endpoint, iface, ERROR_HOST_UNREACHABLE, 0);
 }
 
-static void
-select_session(struct worker *w, const struct encap_packet *p, struct sealing *out)
+/*
+ * Begin a run of packets for a peer. False when its packets cannot be sealed
+ * now, and then the packet is gone.
+ */
+static bool
+begin_run(struct worker *w, const struct encap_packet *p, struct sealing *out)
 {
+	struct run *run = &out->runs[out->n_runs];
 	struct peer_dp *peer = worker_peer(w, p->peer_id);
-	struct session *s;
-	unsigned i = out->n;
 
 	if (unlikely(peer == NULL)) {
 		worker_drop(w, p->m, DROP_no_peer, PKT_NO_IFACE);
-		return;
+		return false;
 	}
-	peer_endpoint_read(peer, &out->endpoint[i]);
-	if (unlikely(out->endpoint[i].family == IP_NONE)) {
+	peer_endpoint_read(peer, &run->endpoint);
+	if (unlikely(run->endpoint.family == IP_NONE)) {
 		refuse_no_endpoint(w, p, peer->iface);
-		return;
+		return false;
 	}
-	s = atomic_load_explicit(&peer->current, memory_order_acquire);
-	if (unlikely(!session_may_send(w, peer, s))) {
+	run->session = atomic_load_explicit(&peer->current, memory_order_acquire);
+	if (unlikely(!session_may_send(w, peer, run->session))) {
 		if (p->m->data_len > 0)
 			worker_stage(w, peer, p->m);
 		else /* control asked for a keepalive while the session went away */
 			rte_pktmbuf_free(p->m);
-		return;
+		return false;
 	}
-	out->m[i] = p->m;
-	out->peer[i] = peer;
-	out->session[i] = s;
-	out->ecn[i] = inner_ecn(p->m);
-	out->n++;
+	run->peer = peer;
+	run->peer_id = p->peer_id;
+	run->n = 0;
+	out->n_runs++;
+	return true;
 }
 
-/* Padding, header and room for the tag around one inner packet. */
-static bool
-frame_message(struct worker *w, struct sealing *b, unsigned i, uint64_t counter)
+static void
+select_session(struct worker *w, const struct encap_packet *p, struct sealing *out)
 {
-	struct rte_mbuf *m = b->m[i];
-	uint16_t len = m->data_len, mtu = w->dp->ifaces[b->peer[i]->iface].mtu;
+	if ((out->n_runs == 0 || out->runs[out->n_runs - 1].peer_id != p->peer_id) &&
+		!begin_run(w, p, out))
+		return;
+	out->m[out->n] = p->m;
+	out->ecn[out->n] = inner_ecn(p->m);
+	out->n++;
+	out->runs[out->n_runs - 1].n++;
+}
+
+/* Padding, header and room for the tag around one inner packet of a single segment. */
+static bool
+frame_message(struct rte_mbuf *m, const struct session *s, uint16_t mtu, uint64_t counter,
+	struct aead_op *op)
+{
+	uint16_t len = m->data_len;
 	/* Never past the MTU, so that an observer learns nothing and no path breaks. */
 	uint16_t padded = RTE_MIN(RTE_ALIGN(len, MESSAGE_PADDING), RTE_MAX(len, mtu));
 	struct message_data *header;
-	char *tail = rte_pktmbuf_append(m, padded - len + NOISE_TAG_LEN);
 
-	if (unlikely(tail == NULL))
+	if (unlikely(rte_pktmbuf_headroom(m) < sizeof(*header) + OUTER6_LEN ||
+		     rte_pktmbuf_tailroom(m) < padded - len + NOISE_TAG_LEN))
 		return false;
-	memset(tail, 0, padded - len);
-	header = (void *)rte_pktmbuf_prepend(m, sizeof(*header));
-	if (unlikely(header == NULL))
-		return false;
+	/* At most 15 bytes are padding; the tag will cover the rest. */
+	memset(rte_pktmbuf_mtod_offset(m, uint8_t *, len), 0, MESSAGE_PADDING);
+	m->data_off -= sizeof(*header);
+	m->data_len = sizeof(*header) + padded + NOISE_TAG_LEN;
+	m->pkt_len = m->data_len;
+	header = rte_pktmbuf_mtod(m, struct message_data *);
 	header->type_le = rte_cpu_to_le_32(MESSAGE_DATA);
-	header->receiver_index_le = rte_cpu_to_le_32(b->session[i]->remote_index);
+	header->receiver_index_le = rte_cpu_to_le_32(s->remote_index);
 	header->counter_le = rte_cpu_to_le_64(counter);
-	b->op[i] = (struct aead_op){
-		.key = b->session[i]->send_key,
+	*op = (struct aead_op){
+		.key = s->send_key,
 		.counter = counter,
 		.data = (uint8_t *)(header + 1),
 		.length = padded,
@@ -135,30 +174,25 @@ frame_message(struct worker *w, struct sealing *b, unsigned i, uint64_t counter)
 static void
 frame_messages(struct worker *w, struct sealing *b)
 {
-	unsigned kept = 0;
+	unsigned i = 0, kept = 0;
 
-	for (unsigned i = 0; i < b->n;) {
-		struct session *s = b->session[i];
-		unsigned run = 1;
-		uint64_t counter;
+	for (unsigned r = 0; r < b->n_runs; r++) {
+		struct run *run = &b->runs[r];
+		unsigned n = run->n;
+		uint16_t mtu = w->dp->ifaces[run->peer->iface].mtu;
+		uint64_t counter = atomic_fetch_add_explicit(
+			&run->session->send_counter, n, memory_order_relaxed);
 
-		while (i + run < b->n && b->session[i + run] == s)
-			run++;
-		counter = atomic_fetch_add_explicit(&s->send_counter, run, memory_order_relaxed);
-		for (unsigned end = i + run; i < end; i++, counter++) {
+		for (unsigned end = i + n; i < end; i++, counter++) {
 			if (unlikely(counter >= REJECT_AFTER_MESSAGES ||
-				     !frame_message(w, b, i, counter))) {
-				worker_drop(w, b->m[i], DROP_over_mtu, b->peer[i]->iface);
+				     !frame_message(
+					     b->m[i], run->session, mtu, counter, &b->op[kept]))) {
+				worker_drop(w, b->m[i], DROP_over_mtu, run->peer->iface);
+				run->n--;
 				continue;
 			}
-			if (kept != i) {
-				b->m[kept] = b->m[i];
-				b->peer[kept] = b->peer[i];
-				b->session[kept] = b->session[i];
-				b->endpoint[kept] = b->endpoint[i];
-				b->ecn[kept] = b->ecn[i];
-				b->op[kept] = b->op[i];
-			}
+			b->m[kept] = b->m[i];
+			b->ecn[kept] = b->ecn[i];
 			kept++;
 		}
 	}
@@ -166,13 +200,13 @@ frame_messages(struct worker *w, struct sealing *b)
 }
 
 static void
-note_sent(struct worker *w, struct peer_dp *peer, uint16_t wg_len, bool is_data)
+note_sent(struct worker *w, struct peer_dp *peer, unsigned packets, uint64_t bytes, bool is_data)
 {
 	struct peer_worker *pw = &w->peers[peer->id];
 	uint64_t now = w->now_ns;
 
-	counter_add(&pw->tx_packets, 1);
-	counter_add(&pw->tx_bytes, wg_len);
+	counter_add(&pw->tx_packets, packets);
+	counter_add(&pw->tx_bytes, bytes);
 	if (now - atomic_load_explicit(&peer->last_tx_ns, memory_order_relaxed) > TIMESTAMP_STEP_NS)
 		atomic_store_explicit(&peer->last_tx_ns, now, memory_order_relaxed);
 	if (atomic_load_explicit(&peer->rx_data_since_ns, memory_order_relaxed) != 0)
@@ -183,122 +217,162 @@ note_sent(struct worker *w, struct peer_dp *peer, uint16_t wg_len, bool is_data)
 	}
 }
 
+/* ---- outer headers ---------------------------------------------------------------- */
+
+static void
+outer_ip(struct outer *o, const struct endpoint_dp *ep, uint8_t *at)
+{
+	if (ep->family == IP_V4) {
+		struct rte_ipv4_hdr *ip = (void *)at;
+
+		*ip = (struct rte_ipv4_hdr){
+			.version_ihl = 0x45,
+			.time_to_live = OUTER_TTL,
+			.next_proto_id = IPPROTO_UDP,
+		};
+		memcpy(&ip->src_addr, ep->source, 4);
+		memcpy(&ip->dst_addr, ep->addr, 4);
+		o->ip_sum = rte_raw_cksum(ip, sizeof(*ip));
+		o->address_sum = rte_raw_cksum(&ip->src_addr, 8);
+	} else {
+		struct rte_ipv6_hdr *ip = (void *)at;
+		uint8_t *addresses = at + offsetof(struct rte_ipv6_hdr, src_addr);
+
+		ip->vtc_flow = rte_cpu_to_be_32(6u << 28);
+		ip->payload_len = 0;
+		ip->proto = IPPROTO_UDP;
+		ip->hop_limits = OUTER_TTL;
+		memcpy(addresses, ep->source, 16);
+		memcpy(addresses + 16, ep->addr, 16);
+		o->address_sum = rte_raw_cksum(addresses, 32);
+	}
+	o->address_sum += rte_cpu_to_be_16(IPPROTO_UDP);
+}
+
+static void
+outer_begin(struct worker *w, const struct run *run, struct outer *o)
+{
+	const struct endpoint_dp *ep = &run->endpoint;
+	uint16_t ip_len =
+		ep->family == IP_V4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
+	struct rte_udp_hdr *udp = (void *)(o->bytes + RTE_ETHER_HDR_LEN + ip_len);
+
+	o->port = NULL;
+	if (fib_kind(ep->route) == FIB_PORT)
+		o->port = &w->dp->ports.port[fib_id(ep->route)];
+	else if (fib_kind(ep->route) == FIB_VIA)
+		o->port = &w->dp->ports.port[w->fib->gateways[fib_id(ep->route)].port];
+	if (unlikely(o->port == NULL))
+		return;
+	o->family = ep->family;
+	o->len = RTE_ETHER_HDR_LEN + ip_len + sizeof(*udp);
+	o->resolved = worker_next_hop(w, ep->route, ep->family, ep->addr, (void *)o->bytes);
+	outer_ip(o, ep, o->bytes + RTE_ETHER_HDR_LEN);
+	udp->src_port = rte_cpu_to_be_16(w->dp->ifaces[run->peer->iface].listen_port);
+	udp->dst_port = ep->port_be;
+	udp->dgram_len = 0;
+	udp->dgram_cksum = 0;
+	o->ports_sum = udp->src_port + udp->dst_port;
+}
+
+/* Ask the port for the checksums that it has granted; what it wants to find is filled in. */
+static void
+offload_checksums(struct rte_mbuf *m, const struct outer *o, struct rte_udp_hdr *udp)
+{
+	const struct port *port = o->port;
+	uint16_t ip_len = o->len - RTE_ETHER_HDR_LEN - sizeof(*udp);
+
+	m->l2_len = RTE_ETHER_HDR_LEN;
+	m->l3_len = ip_len;
+	m->ol_flags |= o->family == IP_V4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
+	if (port->hw_tx_udp_csum) {
+		m->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
+		udp->dgram_cksum = (uint16_t)~checksum_finish(o->address_sum + udp->dgram_len);
+	}
+	if (port->hw_tx_ipv4_csum && o->family == IP_V4) {
+		m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+		((struct rte_ipv4_hdr *)(void *)((uint8_t *)udp - ip_len))->hdr_checksum = 0;
+	}
+}
+
 /*
  * The outer UDP checksum is always filled in (RFC 8200 demands it for IPv6;
  * for IPv4 it lets NATs and offloads do their work): by the port, or here.
+ * The message is summed before the headers stand in front of it: a wide load
+ * over stores that have just been made would wait for them.
  */
 static void
-outer_udp_checksum(struct rte_mbuf *m, const struct port *port, struct rte_udp_hdr *udp,
-	const void *addresses, size_t addresses_len, uint16_t udp_len)
+outer_put(struct worker *w, struct rte_mbuf *m, const struct outer *o, uint8_t ecn)
 {
-	uint64_t pseudo = checksum_sum(addresses, addresses_len) + rte_cpu_to_be_16(IPPROTO_UDP) +
-			  rte_cpu_to_be_16(udp_len);
+	uint16_t wg_len = m->data_len, udp_len_be;
+	uint64_t sum =
+		o->port->hw_tx_udp_csum ? 0 : checksum_sum(rte_pktmbuf_mtod(m, void *), wg_len);
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *) - o->len;
+	struct rte_udp_hdr *udp = (void *)(frame + o->len - sizeof(*udp));
 
-	if (port->hw_tx_udp_csum) {
-		udp->dgram_cksum = (uint16_t)~checksum_finish(pseudo);
-		m->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
-		m->l2_len = RTE_ETHER_HDR_LEN;
-		return;
-	}
-	udp->dgram_cksum = 0;
-	udp->dgram_cksum = checksum_finish(pseudo + checksum_sum(udp, udp_len));
-	if (udp->dgram_cksum == 0) /* RFC 768: zero would mean "none" */
-		udp->dgram_cksum = 0xffff;
-}
-
-static void
-outer_ipv4(struct worker *w, struct rte_mbuf *m, const struct port *port,
-	const struct endpoint_dp *ep, uint8_t ecn, uint16_t listen_port_be)
-{
-	uint16_t wg_len = m->data_len;
-	struct rte_ipv4_hdr *ip;
-	struct rte_udp_hdr *udp;
-
-	ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip) + sizeof(*udp));
-	udp = (void *)(ip + 1);
-	*ip = (struct rte_ipv4_hdr){
-		.version_ihl = 0x45,
-		.type_of_service = ecn,
-		.total_length = rte_cpu_to_be_16(wg_len + sizeof(*ip) + sizeof(*udp)),
-		.packet_id = rte_cpu_to_be_16(w->ipv4_id++),
-		.time_to_live = OUTER_TTL,
-		.next_proto_id = IPPROTO_UDP,
-	};
-	memcpy(&ip->src_addr, ep->source, 4);
-	memcpy(&ip->dst_addr, ep->addr, 4);
-	*udp = (struct rte_udp_hdr){
-		.src_port = listen_port_be,
-		.dst_port = ep->port_be,
-		.dgram_len = rte_cpu_to_be_16(wg_len + sizeof(*udp)),
-	};
-	outer_udp_checksum(m, port, udp, &ip->src_addr, 8, wg_len + sizeof(*udp));
-	if (port->hw_tx_ipv4_csum || port->hw_tx_udp_csum)
-		m->ol_flags |= RTE_MBUF_F_TX_IPV4;
-	m->l3_len = sizeof(*ip);
-	if (port->hw_tx_ipv4_csum) {
-		m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
-		m->l2_len = RTE_ETHER_HDR_LEN;
-	} else {
-		ip->hdr_checksum = rte_ipv4_cksum(ip);
-	}
-}
-
-static void
-outer_ipv6(struct rte_mbuf *m, const struct port *port, const struct endpoint_dp *ep, uint8_t ecn,
-	uint16_t listen_port_be)
-{
-	uint16_t wg_len = m->data_len;
-	struct rte_ipv6_hdr *ip;
-	struct rte_udp_hdr *udp;
-	uint8_t *addresses;
-
-	ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip) + sizeof(*udp));
-	udp = (void *)(ip + 1);
-	addresses = (uint8_t *)ip + offsetof(struct rte_ipv6_hdr, src_addr);
-	ip->vtc_flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)ecn << 20);
-	ip->payload_len = rte_cpu_to_be_16(wg_len + sizeof(*udp));
-	ip->proto = IPPROTO_UDP;
-	ip->hop_limits = OUTER_TTL;
-	memcpy(addresses, ep->source, 16);
-	memcpy(addresses + 16, ep->addr, 16);
-	*udp = (struct rte_udp_hdr){
-		.src_port = listen_port_be,
-		.dst_port = ep->port_be,
-		.dgram_len = rte_cpu_to_be_16(wg_len + sizeof(*udp)),
-	};
-	if (port->hw_tx_udp_csum)
-		m->ol_flags |= RTE_MBUF_F_TX_IPV6;
-	m->l3_len = sizeof(*ip);
-	outer_udp_checksum(m, port, udp, addresses, 32, wg_len + sizeof(*udp));
-}
-
-static void
-send_sealed(struct worker *w, struct sealing *b, unsigned i)
-{
-	const struct endpoint_dp *ep = &b->endpoint[i];
-	const struct iface_dp *iface = &w->dp->ifaces[b->peer[i]->iface];
-	struct rte_mbuf *m = b->m[i];
-	const struct port *port;
-
-	note_sent(w, b->peer[i], m->data_len, b->op[i].length > 0);
-	if (fib_kind(ep->route) == FIB_PORT) {
-		port = &w->dp->ports.port[fib_id(ep->route)];
-	} else if (fib_kind(ep->route) == FIB_VIA) {
-		port = &w->dp->ports.port[w->fib->gateways[fib_id(ep->route)].port];
-	} else {
-		worker_drop(w, m, DROP_no_route, b->peer[i]->iface);
-		return;
-	}
+	m->data_off -= o->len;
+	m->data_len += o->len;
+	m->pkt_len = m->data_len;
 	m->ol_flags = 0;
-	if (ep->family == IP_V4)
-		outer_ipv4(w, m, port, ep, b->ecn[i], rte_cpu_to_be_16(iface->listen_port));
-	else
-		outer_ipv6(m, port, ep, b->ecn[i], rte_cpu_to_be_16(iface->listen_port));
-	if (unlikely(m->pkt_len > port->mtu)) {
-		worker_drop(w, m, DROP_over_mtu, b->peer[i]->iface);
+	udp_len_be = rte_cpu_to_be_16(wg_len + sizeof(*udp));
+	if (likely(o->family == IP_V4)) {
+		struct rte_ipv4_hdr *ip = (void *)(frame + RTE_ETHER_HDR_LEN);
+
+		memcpy(frame, o->bytes, OUTER4_LEN);
+		ip->type_of_service = ecn;
+		ip->total_length = rte_cpu_to_be_16(m->data_len - RTE_ETHER_HDR_LEN);
+		ip->packet_id = rte_cpu_to_be_16(w->ipv4_id++);
+		ip->hdr_checksum = checksum_finish(
+			o->ip_sum + ((uint64_t)ecn << 8) + ip->total_length + ip->packet_id);
+	} else {
+		struct rte_ipv6_hdr *ip = (void *)(frame + RTE_ETHER_HDR_LEN);
+
+		memcpy(frame, o->bytes, OUTER6_LEN);
+		ip->vtc_flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)ecn << 20);
+		ip->payload_len = udp_len_be;
+	}
+	udp->dgram_len = udp_len_be;
+	sum = checksum_finish(sum + o->address_sum + o->ports_sum + 2 * (uint32_t)udp_len_be);
+	udp->dgram_cksum = sum == 0 ? 0xffff : (uint16_t)sum; /* RFC 768: zero would mean "none" */
+	if (o->port->hw_tx_udp_csum || o->port->hw_tx_ipv4_csum)
+		offload_checksums(m, o, udp);
+}
+
+static void
+send_one(struct worker *w, struct rte_mbuf *m, const struct run *run, const struct outer *o,
+	uint8_t ecn)
+{
+	if (unlikely(o->port == NULL)) {
+		worker_drop(w, m, DROP_no_route, run->peer->iface);
 		return;
 	}
-	worker_output(w, m, ep->route, ep->family, ep->addr);
+	if (unlikely(m->data_len + o->len - RTE_ETHER_HDR_LEN > o->port->mtu)) {
+		worker_drop(w, m, DROP_over_mtu, run->peer->iface);
+		return;
+	}
+	outer_put(w, m, o, ecn);
+	if (likely(o->resolved)) {
+		worker_tx(w, o->port->id, m);
+		return;
+	}
+	rte_pktmbuf_adj(m, RTE_ETHER_HDR_LEN);
+	worker_output(w, m, run->endpoint.route, o->family, run->endpoint.addr);
+}
+
+/* The packets of a run, the first of them at i. */
+static void
+send_run(struct worker *w, const struct sealing *b, const struct run *run, unsigned i)
+{
+	uint64_t bytes = 0, text = 0;
+	struct outer o;
+
+	outer_begin(w, run, &o);
+	for (unsigned end = i + run->n; i < end; i++) {
+		bytes += b->m[i]->data_len;
+		text += b->op[i].length;
+		send_one(w, b->m[i], run, &o, b->ecn[i]);
+	}
+	note_sent(w, run->peer, run->n, bytes, text > 0);
 }
 
 void
@@ -306,7 +380,7 @@ worker_encap(struct worker *w, const struct encap_packet *in, unsigned n)
 {
 	struct sealing b;
 
-	b.n = 0;
+	b.n = b.n_runs = 0;
 	for (unsigned i = 0; i < n; i++)
 		select_session(w, &in[i], &b);
 	frame_messages(w, &b);
@@ -315,7 +389,7 @@ worker_encap(struct worker *w, const struct encap_packet *in, unsigned n)
 		return;
 	aead_seal_burst(w->aead, b.op, b.n);
 	worker_stage_done(w, STAGE_seal, b.n);
-	for (unsigned i = 0; i < b.n; i++)
-		send_sealed(w, &b, i);
+	for (unsigned r = 0, i = 0; r < b.n_runs; i += b.runs[r++].n)
+		send_run(w, &b, &b.runs[r], i);
 	worker_stage_done(w, STAGE_output, b.n);
 }

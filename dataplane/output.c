@@ -12,38 +12,103 @@
 #define HOLD_TIMEOUT_NS (5 * NS_PER_SEC)
 #define NEIGH_USED_STEP_NS NS_PER_SEC
 
-static struct neigh *
-neigh_find(struct worker *w, uint8_t port, const struct ip_addr *addr)
+struct next_hop {
+	const uint8_t *addr; /* 4 or 16 bytes */
+	uint8_t family;
+	uint8_t port;
+};
+
+/* Whose MAC a packet for addr gets; dst is FIB_PORT or FIB_VIA. */
+static inline struct next_hop
+next_hop_of(const struct worker *w, fib_dst dst, uint8_t family, const uint8_t *addr)
 {
-	uint32_t hash, words[4];
+	const struct fib_gateway *gateway;
+
+	if (fib_kind(dst) != FIB_VIA)
+		return (struct next_hop){addr, family, (uint8_t)fib_id(dst)};
+	gateway = &w->fib->gateways[fib_id(dst)];
+	return (struct next_hop){gateway->addr.bytes, gateway->addr.family, gateway->port};
+}
+
+static struct ip_addr
+hop_addr(const struct next_hop *hop)
+{
+	struct ip_addr a = {.family = hop->family};
+
+	memcpy(a.bytes, hop->addr, hop->family == IP_V4 ? 4 : 16);
+	return a;
+}
+
+/* The packed MAC, or a value without NEIGH_VALID. */
+static inline uint64_t
+neigh_hw(struct worker *w, const struct next_hop *hop)
+{
+	struct neigh_hint key = {.family = hop->family, .port = hop->port}, *hint;
 	struct neigh *n;
+	uint64_t hw;
 
-	memcpy(words, addr->bytes, 16);
-	hash = (words[0] ^ words[1] ^ words[2] ^ words[3]) * 0x9e3779b1u;
-	struct neigh **cached = &w->neigh_cache[(hash >> 20 ^ port) % NEIGH_CACHE];
+	if (hop->family == IP_V4) {
+		uint32_t v4;
 
-	n = *cached;
-	if (n != NULL && n->port == port && ip_addr_equal(&n->addr, addr))
-		return n;
-	n = neigh_lookup(w->dp->neighbours, port, addr);
-	*cached = n;
-	return n;
+		memcpy(&v4, hop->addr, 4);
+		key.low = v4;
+	} else {
+		memcpy(&key.low, hop->addr, 8);
+		memcpy(&key.high, hop->addr + 8, 8);
+	}
+	hint = &w->neigh_hints[((key.low ^ key.high) * UINT64_C(0x9e3779b97f4a7c15) >> 56 ^
+				       hop->port) %
+			       NEIGH_HINTS];
+	if (unlikely(hint->neigh == NULL || hint->low != key.low || hint->high != key.high ||
+		     hint->family != key.family || hint->port != key.port)) {
+		struct ip_addr addr = hop_addr(hop);
+
+		key.neigh = neigh_lookup(w->dp->neighbours, hop->port, &addr);
+		*hint = key;
+	}
+	n = hint->neigh;
+	if (unlikely(n == NULL))
+		return 0;
+	hw = atomic_load_explicit(&n->hw, memory_order_relaxed);
+	if (w->now_ns - atomic_load_explicit(&n->used_ns, memory_order_relaxed) >
+			NEIGH_USED_STEP_NS &&
+		(hw & NEIGH_VALID))
+		atomic_store_explicit(&n->used_ns, w->now_ns, memory_order_relaxed);
+	return hw;
+}
+
+static inline void
+put_ethernet(struct rte_ether_hdr *eth, const struct port *port, uint8_t family, uint64_t hw)
+{
+	memcpy(&eth->dst_addr, &hw, RTE_ETHER_ADDR_LEN); /* little-endian host: x86 only */
+	eth->src_addr = port->mac;
+	eth->ether_type =
+		family == IP_V4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+}
+
+bool
+worker_next_hop(struct worker *w, fib_dst dst, uint8_t family, const uint8_t *addr,
+	struct rte_ether_hdr *eth)
+{
+	struct next_hop hop = next_hop_of(w, dst, family, addr);
+	uint64_t hw = neigh_hw(w, &hop);
+
+	if (unlikely(!(hw & NEIGH_VALID)))
+		return false;
+	put_ethernet(eth, &w->dp->ports.port[hop.port], family, hw);
+	return true;
 }
 
 static void
 add_ethernet(struct worker *w, struct rte_mbuf *m, uint8_t port_id, uint8_t family, uint64_t hw)
 {
-	const struct port *port = &w->dp->ports.port[port_id];
 	struct rte_ether_hdr *eth = (void *)rte_pktmbuf_prepend(m, sizeof(*eth));
 
 	if (unlikely(eth == NULL)) {
 		worker_drop(w, m, DROP_no_mbuf, PKT_NO_IFACE);
 		return;
 	}
-	memcpy(&eth->dst_addr, &hw, RTE_ETHER_ADDR_LEN); /* little-endian host: x86 only */
-	eth->src_addr = port->mac;
-	eth->ether_type =
-		family == IP_V4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+	put_ethernet(eth, &w->dp->ports.port[port_id], family, hw);
 	worker_tx(w, port_id, m);
 }
 
@@ -114,29 +179,16 @@ void
 worker_output(
 	struct worker *w, struct rte_mbuf *m, fib_dst dst, uint8_t family, const uint8_t *addr)
 {
-	struct ip_addr next_hop = {.family = family};
-	uint8_t port = (uint8_t)fib_id(dst);
-	struct neigh *n;
-	uint64_t hw;
+	struct next_hop hop = next_hop_of(w, dst, family, addr);
+	uint64_t hw = neigh_hw(w, &hop);
 
-	if (fib_kind(dst) == FIB_VIA) {
-		const struct fib_gateway *gateway = &w->fib->gateways[fib_id(dst)];
-
-		next_hop = gateway->addr;
-		port = gateway->port;
+	if (likely(hw & NEIGH_VALID)) {
+		add_ethernet(w, m, hop.port, family, hw);
 	} else {
-		memcpy(next_hop.bytes, addr, family == IP_V4 ? 4 : 16);
+		struct ip_addr wanted = hop_addr(&hop);
+
+		hold(w, m, hop.port, &wanted);
 	}
-	n = neigh_find(w, port, &next_hop);
-	hw = n != NULL ? atomic_load_explicit(&n->hw, memory_order_relaxed) : 0;
-	if (unlikely(!(hw & NEIGH_VALID))) {
-		hold(w, m, port, &next_hop);
-		return;
-	}
-	if (w->now_ns - atomic_load_explicit(&n->used_ns, memory_order_relaxed) >
-		NEIGH_USED_STEP_NS)
-		atomic_store_explicit(&n->used_ns, w->now_ns, memory_order_relaxed);
-	add_ethernet(w, m, port, family, hw);
 }
 
 void
@@ -159,7 +211,7 @@ worker_neigh_refresh(struct worker *w)
 	if (likely(removals == w->neigh_removals))
 		return;
 	w->neigh_removals = removals;
-	memset(w->neigh_cache, 0, sizeof(w->neigh_cache));
+	memset(w->neigh_hints, 0, sizeof(w->neigh_hints));
 }
 
 void

@@ -50,6 +50,10 @@ pkt_meta(struct rte_mbuf *m)
 	return (struct pkt_meta *)rte_mbuf_to_priv(m);
 }
 
-#define PKT_PRIV_SIZE RTE_ALIGN(sizeof(struct pkt_meta), RTE_MBUF_PRIV_ALIGN)
+/*
+ * Whole lines, so that frames begin where a line does: the headers down to
+ * WireGuard's over IPv4 (58 bytes) are then in a single one.
+ */
+#define PKT_PRIV_SIZE RTE_ALIGN(sizeof(struct pkt_meta), RTE_CACHE_LINE_SIZE)
 
 #endif

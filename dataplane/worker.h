@@ -22,7 +22,7 @@
 #define BURST 64 /* packets a stage handles at once */
 #define NEIGH_HOLDS 64 /* neighbours that packets of a worker may wait for */
 #define NEIGH_HOLD_PACKETS 32 /* waiting for one neighbour */
-#define NEIGH_CACHE 256 /* entries, a power of two */
+#define NEIGH_HINTS 256 /* a power of two */
 
 /* One peer's state on one worker: counters (any thread reads) and staged packets. */
 struct peer_worker {
@@ -70,6 +70,14 @@ struct neigh_hold {
 	struct rte_mbuf *head, *tail;
 };
 
+/* Saves the way through the table of neighbours. */
+struct neigh_hint {
+	uint64_t low, high; /* the address, in memory order */
+	struct neigh *neigh; /* NULL: no hint */
+	uint8_t family;
+	uint8_t port;
+};
+
 struct tx_buffer {
 	unsigned n;
 	struct rte_mbuf *m[BURST];
@@ -114,7 +122,7 @@ struct worker {
 	struct peer_worker *peers; /* by peer id */
 	struct tx_buffer tx[PORT_MAX];
 	struct tx_buffer to_worker[WORKER_MAX];
-	struct neigh *neigh_cache[NEIGH_CACHE]; /* forgotten whenever an entry is removed */
+	struct neigh_hint neigh_hints[NEIGH_HINTS]; /* forgotten whenever an entry is removed */
 	uint32_t neigh_removals; /* when it was last forgotten */
 	struct neigh_hold holds[NEIGH_HOLDS];
 
@@ -249,6 +257,10 @@ void worker_drop_staged(struct worker *w, uint32_t peer_id);
 /* output.c: data at a complete IP packet for dst (FIB_PORT or FIB_VIA), whose address is addr. */
 void worker_output(
 	struct worker *w, struct rte_mbuf *m, fib_dst dst, uint8_t family, const uint8_t *addr);
+/* Fill in the Ethernet header of packets that go there; false when the neighbour is not resolved.
+ */
+bool worker_next_hop(struct worker *w, fib_dst dst, uint8_t family, const uint8_t *addr,
+	struct rte_ether_hdr *eth);
 void worker_neigh_done(struct worker *w, uint8_t port, const struct ip_addr *addr, bool resolved);
 /* At the start of a turn: forget hints to entries that may be reused after it. */
 void worker_neigh_refresh(struct worker *w);

@@ -313,8 +313,8 @@ test_unresolved_gateway_holds_and_then_sends(void **state)
 	}
 	rig_turn(0);
 	rig_expect_silence();
-	rig_event(DP_TRAFFIC);
 	e = rig_event(DP_WANT_NEIGH);
+	rig_event(DP_TRAFFIC);
 	assert_int_equal(e.port, RIG_WAN);
 	assert_string_equal(ip_addr_format(text, &e.addr), "192.0.2.254");
 	rig_expect_no_event();
