@@ -5,12 +5,11 @@
  */
 #include <string.h>
 
-#include "crypto_accel/crypto_accel.h"
+#include "crypto_accel/blake2s_impl.h"
 
-#define BLOCK_LEN 64
+#define BLOCK_LEN BLAKE2S_BLOCK_LEN
 
-static const uint32_t iv[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
-	0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+static const uint32_t iv[8] = BLAKE2S_IV;
 
 #define ROTR(v, n) ((v) >> (n) | (v) << (32 - (n)))
 
@@ -55,16 +54,7 @@ compress(uint32_t h[8], const uint8_t block[BLOCK_LEN], uint64_t counter, uint32
 	uint32_t v14 = iv[6] ^ last, v15 = iv[7];
 
 	memcpy(m, block, sizeof(m)); /* x86 is little-endian, as BLAKE2s is */
-	ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-	ROUND(14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3);
-	ROUND(11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4);
-	ROUND(7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8);
-	ROUND(9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13);
-	ROUND(2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9);
-	ROUND(12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11);
-	ROUND(13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10);
-	ROUND(6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5);
-	ROUND(10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0);
+	BLAKE2S_ROUNDS(ROUND);
 	h[0] ^= v0 ^ v8;
 	h[1] ^= v1 ^ v9;
 	h[2] ^= v2 ^ v10;
@@ -138,12 +128,16 @@ blake2s(uint8_t *out, size_t out_len, const void *in, size_t in_len, const void 
 	blake2s_final(&s, out);
 }
 
-void
-blake2s_hmac(uint8_t out[BLAKE2S_HASH_LEN], const void *key, size_t key_len, const void *in,
-	size_t in_len)
+/* HMAC's two hashes after their pads: what one key costs, however often it is used. */
+struct hmac_key {
+	struct blake2s_state inner, outer;
+};
+
+/* empty: for an empty input, to which the pad is the last block. */
+static void
+hmac_key_init(struct hmac_key *k, const void *key, size_t key_len, bool empty)
 {
-	struct blake2s_state s;
-	uint8_t pad[BLOCK_LEN] = {0}, inner[BLAKE2S_HASH_LEN];
+	uint8_t pad[BLOCK_LEN] = {0};
 
 	if (key_len > sizeof(pad))
 		blake2s(pad, BLAKE2S_HASH_LEN, key, key_len, NULL, 0);
@@ -152,20 +146,44 @@ blake2s_hmac(uint8_t out[BLAKE2S_HASH_LEN], const void *key, size_t key_len, con
 
 	for (unsigned i = 0; i < sizeof(pad); i++)
 		pad[i] ^= 0x36;
-	blake2s_init(&s, BLAKE2S_HASH_LEN, NULL, 0);
-	blake2s_update(&s, pad, sizeof(pad));
-	blake2s_update(&s, in, in_len);
-	blake2s_final(&s, inner);
-
+	blake2s_init(&k->inner, BLAKE2S_HASH_LEN, NULL, 0);
+	k->inner.counter = BLOCK_LEN;
+	compress(k->inner.h, pad, BLOCK_LEN, empty ? UINT32_MAX : 0);
 	for (unsigned i = 0; i < sizeof(pad); i++)
 		pad[i] ^= 0x36 ^ 0x5c;
-	blake2s_init(&s, BLAKE2S_HASH_LEN, NULL, 0);
-	blake2s_update(&s, pad, sizeof(pad));
+	blake2s_init(&k->outer, BLAKE2S_HASH_LEN, NULL, 0);
+	k->outer.counter = BLOCK_LEN;
+	compress(k->outer.h, pad, BLOCK_LEN, 0);
+	crypto_wipe(pad, sizeof(pad));
+}
+
+static void
+hmac(uint8_t out[BLAKE2S_HASH_LEN], const struct hmac_key *k, const void *in, size_t in_len)
+{
+	struct blake2s_state s = k->inner;
+	uint8_t inner[BLAKE2S_HASH_LEN];
+
+	if (in_len > 0) {
+		blake2s_update(&s, in, in_len);
+		blake2s_final(&s, inner);
+	} else {
+		memcpy(inner, s.h, sizeof(inner));
+	}
+	s = k->outer;
 	blake2s_update(&s, inner, sizeof(inner));
 	blake2s_final(&s, out);
-
-	crypto_wipe(pad, sizeof(pad));
 	crypto_wipe(inner, sizeof(inner));
+}
+
+void
+blake2s_hmac(uint8_t out[BLAKE2S_HASH_LEN], const void *key, size_t key_len, const void *in,
+	size_t in_len)
+{
+	struct hmac_key k;
+
+	hmac_key_init(&k, key, key_len, in_len == 0);
+	hmac(out, &k, in, in_len);
+	crypto_wipe(&k, sizeof(k));
 }
 
 void
@@ -177,14 +195,16 @@ blake2s_kdf(uint8_t out1[BLAKE2S_HASH_LEN], uint8_t out2[BLAKE2S_HASH_LEN],
 	uint8_t secret[BLAKE2S_HASH_LEN];
 	/* The previous output with this one's number behind it. */
 	uint8_t chain[BLAKE2S_HASH_LEN + 1];
+	struct hmac_key k;
 
 	blake2s_hmac(secret, chaining_key, BLAKE2S_HASH_LEN, in, in_len);
+	hmac_key_init(&k, secret, sizeof(secret), false);
 	for (unsigned i = 0; i < 3 && outs[i] != NULL; i++) {
 		chain[i == 0 ? 0 : BLAKE2S_HASH_LEN] = (uint8_t)(i + 1);
-		blake2s_hmac(
-			chain, secret, sizeof(secret), chain, i == 0 ? 1 : BLAKE2S_HASH_LEN + 1);
+		hmac(chain, &k, chain, i == 0 ? 1 : BLAKE2S_HASH_LEN + 1);
 		memcpy(outs[i], chain, BLAKE2S_HASH_LEN);
 	}
 	crypto_wipe(secret, sizeof(secret));
 	crypto_wipe(chain, sizeof(chain));
+	crypto_wipe(&k, sizeof(k));
 }

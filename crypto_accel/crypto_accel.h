@@ -126,6 +126,17 @@ void blake2s_kdf(uint8_t out1[BLAKE2S_HASH_LEN], uint8_t out2[BLAKE2S_HASH_LEN],
 	const void *in, size_t in_len);
 
 /*
+ * n independent computations of equal lengths: one is fine, sixteen cost little
+ * more. Arrays of n pointers; keys is NULL where key_len is 0, in where in_len
+ * is 0. The outputs of one computation may alias its own inputs, not another's.
+ * For the KDF in_len is at most 64.
+ */
+void blake2s_batch(uint8_t *const *out, size_t out_len, const uint8_t *const *in, size_t in_len,
+	const uint8_t *const *keys, size_t key_len, unsigned n);
+void blake2s_kdf_batch(uint8_t *const *out1, uint8_t *const *out2, uint8_t *const *out3,
+	const uint8_t *const *chaining_keys, const uint8_t *const *in, size_t in_len, unsigned n);
+
+/*
  * Single ChaCha20-Poly1305 with additional data and a zero-extended counter
  * nonce, as handshake messages use it. dst has len + 16 bytes on seal, len - 16
  * on open (len then counts the tag); dst may equal src.

@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "crypto_accel/blake2s_impl.h"
 #include "crypto_accel/impl.h"
 #include "crypto_accel/x25519_impl.h"
 
@@ -48,6 +49,7 @@ crypto_init(char *err, size_t err_size)
 	const struct aead_impl *const *impl;
 	const char *wanted = getenv("WGDP_CRYPTO");
 	const char *failed;
+	bool lanes;
 
 	if (sodium_init() < 0) {
 		snprintf(err, err_size, "libsodium: initialisation failed");
@@ -64,7 +66,9 @@ crypto_init(char *err, size_t err_size)
 			return -1;
 		}
 	}
-	x25519_choose(chosen == &aead_auto || chosen == &aead_avx512);
+	lanes = chosen == &aead_auto || chosen == &aead_avx512;
+	x25519_choose(lanes);
+	blake2s_choose(lanes);
 	failed = selftest_handshake();
 	if (failed != NULL) {
 		snprintf(err, err_size, "crypto self-test: %s", failed);

@@ -164,10 +164,21 @@ selftest_handshake(void)
 	static const uint8_t abc[32] = {0x50, 0x8c, 0x5e, 0x8c, 0x32, 0x7c, 0x14, 0xe2, 0xe1, 0xa7,
 		0x2b, 0xa3, 0x4e, 0xeb, 0x45, 0x2f, 0x37, 0x45, 0x8b, 0x20, 0x9e, 0xd6, 0x3a, 0x29,
 		0x4d, 0x99, 0x9b, 0x4c, 0x86, 0x67, 0x59, 0x82};
-	uint8_t hash[32];
+	uint8_t hash[32], hashes[17][32];
+	uint8_t *out[17];
+	const uint8_t *in[17];
 
 	blake2s(hash, sizeof(hash), "abc", 3, NULL, 0);
 	if (!crypto_equal(hash, abc, sizeof(hash)))
 		return "blake2s: wrong hash";
+	for (unsigned i = 0; i < 17; i++) {
+		out[i] = hashes[i];
+		in[i] = (const uint8_t *)"abc";
+	}
+	blake2s_batch(out, 32, in, 3, NULL, 0, 17);
+	for (unsigned i = 0; i < 17; i++) {
+		if (!crypto_equal(hashes[i], abc, sizeof(abc)))
+			return "blake2s: wrong hash in a batch";
+	}
 	return selftest_x25519();
 }

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -161,9 +162,89 @@ test_kdf(void **state)
 	}
 }
 
+/* Batches of all sizes, lengths and keys against single hashes, with canaries. */
+static void
+test_batch(void **state)
+{
+	static uint8_t in[40][300], keys[40][32], got[40][48], want[32];
+	uint8_t *out[40];
+	const uint8_t *ins[40], *ks[40];
+
+	for (unsigned i = 0; i < 40; i++) {
+		for (unsigned j = 0; j < sizeof(in[i]); j++)
+			in[i][j] = (uint8_t)(i * 11 + j * 3);
+		for (unsigned j = 0; j < 32; j++)
+			keys[i][j] = (uint8_t)(i * 5 + j * 7 + 1);
+		out[i] = got[i];
+		ins[i] = in[i];
+		ks[i] = keys[i];
+	}
+	for (size_t len = 0; len <= 300; len += len < 140 ? 1 : 20) {
+		unsigned n = 1 + (unsigned)len % 40;
+		size_t out_len = 1 + len % 32, key_len = len % 3 == 0 ? 0 : len % 33;
+
+		memset(got, 0xca, sizeof(got));
+		blake2s_batch(out, out_len, len == 0 ? NULL : ins, len, key_len == 0 ? NULL : ks,
+			key_len, n);
+		for (unsigned i = 0; i < n; i++) {
+			blake2s(want, out_len, in[i], len, keys[i], key_len);
+			assert_memory_equal(got[i], want, out_len);
+			for (size_t j = out_len; j < sizeof(got[i]); j++)
+				assert_int_equal(got[i][j], 0xca);
+		}
+		if (n < 40)
+			assert_int_equal(got[n][0], 0xca);
+	}
+}
+
+/* As above for the KDF; outputs alias the chaining keys, as in a handshake. */
+static void
+test_kdf_batch(void **state)
+{
+	static uint8_t ck[40][32], in[40][64], got[3][40][32], want[3][32], saved[40][32];
+	uint8_t *out[3][40];
+	const uint8_t *cks[40], *ins[40];
+
+	for (unsigned i = 0; i < 40; i++) {
+		for (unsigned j = 0; j < 32; j++)
+			saved[i][j] = (uint8_t)(i * 3 + j + 1);
+		for (unsigned j = 0; j < 64; j++)
+			in[i][j] = (uint8_t)(i * 5 + j * 9);
+		cks[i] = ck[i];
+		ins[i] = in[i];
+		for (unsigned o = 0; o < 3; o++)
+			out[o][i] = o == 0 ? ck[i] : got[o][i];
+	}
+	for (unsigned n = 0; n <= 40; n++) {
+		unsigned n_outs = 1 + n % 3;
+		size_t in_len = n % 4 == 0 ? 0 : n % 4 == 1 ? 32 : 1 + n * 5 % 64;
+
+		memcpy(ck, saved, sizeof(ck));
+		memset(got, 0xca, sizeof(got));
+		blake2s_kdf_batch(out[0], n_outs > 1 ? out[1] : NULL, n_outs > 2 ? out[2] : NULL,
+			cks, in_len == 0 ? NULL : ins, in_len, n);
+		for (unsigned i = 0; i < n; i++) {
+			blake2s_kdf(want[0], n_outs > 1 ? want[1] : NULL,
+				n_outs > 2 ? want[2] : NULL, saved[i], in[i], in_len);
+			for (unsigned o = 0; o < n_outs; o++)
+				assert_memory_equal(out[o][i], want[o], 32);
+		}
+		for (unsigned i = n; i < 40; i++)
+			assert_memory_equal(ck[i], saved[i], 32);
+	}
+}
+
+/* All of the above, then the batches once more over lanes. */
 int
 main(void)
 {
+	const struct CMUnitTest batches[] = {
+		cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_kdf_batch),
+	};
+	char err[128];
+	int failed;
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rfc7693_abc),
 		cmocka_unit_test(test_rfc7693_selftest),
@@ -171,7 +252,15 @@ main(void)
 		cmocka_unit_test(test_final_wipes),
 		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_kdf),
+		cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_kdf_batch),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	setenv("WGDP_CRYPTO", "avx512", 1);
+	if (crypto_init(err, sizeof(err)) != 0) {
+		print_message("[  SKIPPED ] blake2s over lanes: %s\n", err);
+		return failed;
+	}
+	return failed + cmocka_run_group_tests(batches, NULL, NULL);
 }
