@@ -25,28 +25,30 @@ blake2s_avx512_usable(void)
 	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2");
 }
 
-#define G(a, b, c, d, x, y) \
+/* The steps of RFC 7693's G. */
+#define ADD(a, b, x) a = _mm512_add_epi32(a, _mm512_add_epi32(b, m[x]))
+#define TURN(d, a, n) d = _mm512_ror_epi32(_mm512_xor_si512(d, a), n)
+#define SUM(c, d) c = _mm512_add_epi32(c, d)
+
+/* Half of it in all four columns or diagonals: they do not wait for each other. */
+#define HALF(a0, b0, c0, d0, a1, b1, c1, d1, a2, b2, c2, d2, a3, b3, c3, d3, x0, x1, x2, x3, r, q) \
 	do { \
-		a = _mm512_add_epi32(_mm512_add_epi32(a, m[x]), b); \
-		d = _mm512_ror_epi32(_mm512_xor_si512(d, a), 16); \
-		c = _mm512_add_epi32(c, d); \
-		b = _mm512_ror_epi32(_mm512_xor_si512(b, c), 12); \
-		a = _mm512_add_epi32(_mm512_add_epi32(a, m[y]), b); \
-		d = _mm512_ror_epi32(_mm512_xor_si512(d, a), 8); \
-		c = _mm512_add_epi32(c, d); \
-		b = _mm512_ror_epi32(_mm512_xor_si512(b, c), 7); \
+		ADD(a0, b0, x0), ADD(a1, b1, x1), ADD(a2, b2, x2), ADD(a3, b3, x3); \
+		TURN(d0, a0, r), TURN(d1, a1, r), TURN(d2, a2, r), TURN(d3, a3, r); \
+		SUM(c0, d0), SUM(c1, d1), SUM(c2, d2), SUM(c3, d3); \
+		TURN(b0, c0, q), TURN(b1, c1, q), TURN(b2, c2, q), TURN(b3, c3, q); \
 	} while (0)
+
+#define COLUMNS v0, v4, v8, v12, v1, v5, v9, v13, v2, v6, v10, v14, v3, v7, v11, v15
+#define DIAGONALS v0, v5, v10, v15, v1, v6, v11, v12, v2, v7, v8, v13, v3, v4, v9, v14
+#define HALF_OF(...) HALF(__VA_ARGS__)
 
 #define ROUND(s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15) \
 	do { \
-		G(v0, v4, v8, v12, s0, s1); \
-		G(v1, v5, v9, v13, s2, s3); \
-		G(v2, v6, v10, v14, s4, s5); \
-		G(v3, v7, v11, v15, s6, s7); \
-		G(v0, v5, v10, v15, s8, s9); \
-		G(v1, v6, v11, v12, s10, s11); \
-		G(v2, v7, v8, v13, s12, s13); \
-		G(v3, v4, v9, v14, s14, s15); \
+		HALF_OF(COLUMNS, s0, s2, s4, s6, 16, 12); \
+		HALF_OF(COLUMNS, s1, s3, s5, s7, 8, 7); \
+		HALF_OF(DIAGONALS, s8, s10, s12, s14, 16, 12); \
+		HALF_OF(DIAGONALS, s9, s11, s13, s15, 8, 7); \
 	} while (0)
 
 /* All lanes are at the same byte. */
@@ -86,33 +88,48 @@ init(struct lanes *s, size_t out_len, size_t key_len)
 	s->h[0] = SET1(iv[0] ^ 0x01010000 ^ (uint32_t)key_len << 8 ^ (uint32_t)out_len);
 }
 
-/* Sixteen rows of sixteen words become columns, or the reverse. */
-static void
-transpose(__m512i *to, const __m512i *r)
+/* Four rows become, in each 128-bit part L of to[j], words 4L + j of them. */
+LANE_INLINE void
+transpose_4x4(__m512i to[4], __m512i a, __m512i b, __m512i c, __m512i d)
 {
-	__m512i t[16], u[16];
+	__m512i t0 = _mm512_unpacklo_epi32(a, b), t1 = _mm512_unpackhi_epi32(a, b);
+	__m512i t2 = _mm512_unpacklo_epi32(c, d), t3 = _mm512_unpackhi_epi32(c, d);
 
-	for (unsigned i = 0; i < 16; i += 2) {
-		t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-		t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-	}
-	for (unsigned i = 0; i < 16; i += 4) {
-		u[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-		u[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-		u[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-		u[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-	}
-	for (unsigned j = 0; j < 4; j++) {
-		__m512i even_lo = _mm512_shuffle_i32x4(u[j], u[4 + j], 0x88);
-		__m512i even_hi = _mm512_shuffle_i32x4(u[8 + j], u[12 + j], 0x88);
-		__m512i odd_lo = _mm512_shuffle_i32x4(u[j], u[4 + j], 0xdd);
-		__m512i odd_hi = _mm512_shuffle_i32x4(u[8 + j], u[12 + j], 0xdd);
+	to[0] = _mm512_unpacklo_epi64(t0, t2);
+	to[1] = _mm512_unpackhi_epi64(t0, t2);
+	to[2] = _mm512_unpacklo_epi64(t1, t3);
+	to[3] = _mm512_unpackhi_epi64(t1, t3);
+}
 
-		to[j] = _mm512_shuffle_i32x4(even_lo, even_hi, 0x88);
-		to[4 + j] = _mm512_shuffle_i32x4(odd_lo, odd_hi, 0x88);
-		to[8 + j] = _mm512_shuffle_i32x4(even_lo, even_hi, 0xdd);
-		to[12 + j] = _mm512_shuffle_i32x4(odd_lo, odd_hi, 0xdd);
-	}
+/* Parts 0 and 2, or 1 and 3, of a and then of b. */
+#define EVEN(a, b) _mm512_shuffle_i32x4(a, b, 0x88)
+#define ODD(a, b) _mm512_shuffle_i32x4(a, b, 0xdd)
+
+/* Sixteen rows of sixteen words become columns. */
+LANE_INLINE void
+transpose_in(__m512i to[16], const __m512i r[16])
+{
+	__m512i u[16];
+
+	transpose_4x4(u, r[0], r[1], r[2], r[3]);
+	transpose_4x4(u + 4, r[4], r[5], r[6], r[7]);
+	transpose_4x4(u + 8, r[8], r[9], r[10], r[11]);
+	transpose_4x4(u + 12, r[12], r[13], r[14], r[15]);
+#define WORDS(j) \
+	do { \
+		__m512i even_lo = EVEN(u[j], u[4 + j]), even_hi = EVEN(u[8 + j], u[12 + j]); \
+		__m512i odd_lo = ODD(u[j], u[4 + j]), odd_hi = ODD(u[8 + j], u[12 + j]); \
+\
+		to[j] = EVEN(even_lo, even_hi); \
+		to[4 + j] = EVEN(odd_lo, odd_hi); \
+		to[8 + j] = ODD(even_lo, even_hi); \
+		to[12 + j] = ODD(odd_lo, odd_hi); \
+	} while (0)
+	WORDS(0);
+	WORDS(1);
+	WORDS(2);
+	WORDS(3);
+#undef WORDS
 }
 
 /* len bytes (0 to 64) from each lane's pointer plus offset, zeros behind them. */
@@ -120,30 +137,58 @@ static void
 load_block(struct block *b, const uint8_t *const in[BLAKE2S_LANES], size_t offset, size_t len)
 {
 	__mmask64 mask = _bzhi_u64(UINT64_MAX, (unsigned)len);
-	__m512i rows[16];
+	__m512i r[16];
 
-	for (unsigned i = 0; i < BLAKE2S_LANES; i++)
-		rows[i] = len == 0 ? _mm512_setzero_si512()
-				   : _mm512_maskz_loadu_epi8(mask, in[i] + offset);
-	transpose(b->m, rows);
-	crypto_wipe(rows, sizeof(rows));
+	if (len == 0) {
+		memset(b, 0, sizeof(*b));
+		return;
+	}
+#define ROW(i) \
+	r[i] = len == BLAKE2S_BLOCK_LEN ? _mm512_loadu_si512(in[i] + offset) \
+					: _mm512_maskz_loadu_epi8(mask, in[i] + offset)
+	ROW(0), ROW(1), ROW(2), ROW(3), ROW(4), ROW(5), ROW(6), ROW(7);
+	ROW(8), ROW(9), ROW(10), ROW(11), ROW(12), ROW(13), ROW(14), ROW(15);
+#undef ROW
+	transpose_in(b->m, r);
 }
 
 static void
 store_hash(uint8_t *const out[BLAKE2S_LANES], size_t out_len, const struct lanes *s)
 {
-	__mmask64 mask = _bzhi_u64(UINT64_MAX, (unsigned)out_len);
-	__m512i words[16], rows[16];
+	__mmask32 mask = _bzhi_u32(UINT32_MAX, (unsigned)out_len);
+	__m512i u[8];
 
-	for (unsigned i = 0; i < 8; i++) {
-		words[i] = s->h[i];
-		words[8 + i] = _mm512_setzero_si512();
-	}
-	transpose(rows, words);
-	for (unsigned i = 0; i < BLAKE2S_LANES; i++)
-		_mm512_mask_storeu_epi8(out[i], mask, rows[i]);
-	crypto_wipe(rows, sizeof(rows));
-	crypto_wipe(words, sizeof(words));
+	transpose_4x4(u, s->h[0], s->h[1], s->h[2], s->h[3]);
+	transpose_4x4(u + 4, s->h[4], s->h[5], s->h[6], s->h[7]);
+	/* Whole hashes without a mask: masked stores are slow on AMD. */
+#define STORE(i, v) \
+	do { \
+		__m256i row = v; \
+\
+		if (out_len == BLAKE2S_HASH_LEN) \
+			_mm256_storeu_si256((void *)out[i], row); \
+		else \
+			_mm256_mask_storeu_epi8(out[i], mask, row); \
+	} while (0)
+#define ROWS(j) \
+	do { \
+		/* Lanes j and 4 + j, and 8 + j and 12 + j. */ \
+		__m512i lo = _mm512_permutex2var_epi64( \
+			u[j], _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), u[4 + j]); \
+		__m512i hi = _mm512_permutex2var_epi64( \
+			u[j], _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), u[4 + j]); \
+\
+		STORE(j, _mm512_castsi512_si256(lo)); \
+		STORE(4 + j, _mm512_extracti64x4_epi64(lo, 1)); \
+		STORE(8 + j, _mm512_castsi512_si256(hi)); \
+		STORE(12 + j, _mm512_extracti64x4_epi64(hi, 1)); \
+	} while (0)
+	ROWS(0);
+	ROWS(1);
+	ROWS(2);
+	ROWS(3);
+#undef ROWS
+#undef STORE
 }
 
 void

@@ -14,18 +14,17 @@
  * where they are off by a tenth loses less than that on two or three packets.
  */
 struct price {
-	uint32_t burst; /* fixed */
-	uint32_t set; /* a set of lanes, each a block beyond the second */
-	uint32_t set_lanes; /* lanes in it */
-	uint32_t chunk; /* 64 bytes of Poly1305 of the longest packet */
-	uint32_t packets_max; /* from here on always worth it */
+	/* Over lanes: fixed; a set of lanes, each a block beyond the second; */
+	uint32_t burst, set, set_lanes;
+	/* 64 bytes of Poly1305 of the longest packet, for so many packets at once. */
+	uint32_t chunk, chunk_lanes;
+	uint32_t always; /* packets from which on lanes always win */
+	/* One by one through ipsec-mb on such a CPU: a packet, and 64 bytes more. */
+	uint32_t single_packet, single_chunk;
 };
 
-static const struct price avx512_price = {820, 520, 16, 72, 9};
-
-/* One packet through ipsec-mb: fixed, and 64 bytes more. */
-#define SINGLE_PACKET 360
-#define SINGLE_CHUNK 41
+static const struct price avx512_price = {820, 520, 16, 72, 8, 9, 360, 41};
+static const struct price avx2_price = {790, 436, 8, 125, 4, 17, 540, 80};
 
 struct both {
 	const struct aead_impl *wide, *single; /* wide: NULL without lanes */
@@ -40,6 +39,9 @@ pick(struct both *b)
 	if (aead_avx512.usable()) {
 		b->wide = &aead_avx512;
 		b->price = &avx512_price;
+	} else if (aead_avx2.usable()) {
+		b->wide = &aead_avx2;
+		b->price = &avx2_price;
 	}
 	b->single = aead_ipsecmb.usable() ? &aead_ipsecmb : &aead_ref;
 }
@@ -100,16 +102,17 @@ worth_lanes(const struct both *b, const struct aead_op *ops, unsigned n)
 
 	if (b->wide == NULL || n == 1)
 		return false;
-	if (n >= p->packets_max)
+	if (n >= p->always)
 		return true;
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t chunks = (ops[i].length + 63) / 64;
 
-		single += SINGLE_PACKET + SINGLE_CHUNK * chunks;
+		single += p->single_packet + p->single_chunk * chunks;
 		blocks += chunks > 1 ? chunks - 1 : 0;
 		longest = chunks > longest ? chunks : longest;
 	}
-	return p->burst + (blocks + p->set_lanes - 1) / p->set_lanes * p->set + longest * p->chunk <
+	return p->burst + (blocks + p->set_lanes - 1) / p->set_lanes * p->set +
+		       longest * p->chunk * ((n + p->chunk_lanes - 1) / p->chunk_lanes) <
 	       single;
 }
 

@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypto_accel/impl.h"
-
+#include "crypto_accel/burst_sort.h"
 #include "crypto_accel/chacha20_avx512.h"
+#include "crypto_accel/impl.h"
 #include "crypto_accel/poly1305_avx512.h"
 
 #define SET 16 /* lanes in a set of registers */
@@ -105,38 +105,6 @@ avx512_fini(void *scratch)
 {
 	crypto_wipe(scratch, sizeof(struct scratch));
 	free(scratch);
-}
-
-/*
- * Longest first, so that neighbours need about as many steps; by counting, in
- * classes of one chunk. Beyond 4 KiB (no such packets here) all are one class.
- */
-static void
-sort_by_length(struct aead_op **sorted, struct aead_op *ops, unsigned n)
-{
-	uint16_t start[64] = {0};
-	unsigned at = 0;
-	bool uniform = true;
-
-	for (unsigned i = 0; i < n; i++)
-		uniform &= ops[i].length == ops[0].length;
-	if (uniform) {
-		for (unsigned i = 0; i < n; i++)
-			sorted[i] = &ops[i];
-		return;
-	}
-#define CLASS(op) (63 - ((op).length / 64 < 63 ? (op).length / 64 : 63))
-	for (unsigned i = 0; i < n; i++)
-		start[CLASS(ops[i])]++;
-	for (unsigned c = 0; c < 64; c++) {
-		unsigned here = start[c];
-
-		start[c] = (uint16_t)at;
-		at += here;
-	}
-	for (unsigned i = 0; i < n; i++)
-		sorted[start[CLASS(ops[i])]++] = &ops[i];
-#undef CLASS
 }
 
 static void

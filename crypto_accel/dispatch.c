@@ -12,7 +12,9 @@
 
 const struct aead_impl *const aead_impls[] = {
 	&aead_ref,
+	&aead_ipsecmb_avx2,
 	&aead_ipsecmb,
+	&aead_avx2,
 	&aead_avx512,
 	&aead_auto,
 	NULL,

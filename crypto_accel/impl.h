@@ -32,6 +32,8 @@ struct aead_ctx {
 
 extern const struct aead_impl aead_ref;
 extern const struct aead_impl aead_ipsecmb;
+extern const struct aead_impl aead_ipsecmb_avx2;
+extern const struct aead_impl aead_avx2;
 extern const struct aead_impl aead_avx512;
 extern const struct aead_impl aead_auto;
 
