@@ -195,8 +195,9 @@ worker_forward(struct worker *w, const struct fwd_packet *in, unsigned n)
 	uint32_t ip4[BURST], entry4[BURST], entry6[BURST];
 	uint8_t ip6[BURST][16];
 	unsigned n4 = 0, n6 = 0;
-	struct out out = {.n_encap = 0};
+	struct out out;
 
+	out.n_encap = 0;
 	for (unsigned i = 0; i < n; i++) {
 		const uint8_t *ip = rte_pktmbuf_mtod(in[i].m, const uint8_t *);
 
