@@ -10,6 +10,7 @@
 
 /* Throttle for last_rx_ns and last_tx_ns: persistent keepalives count in seconds. */
 #define TIMESTAMP_STEP_NS (50 * NS_PER_MS)
+#define MOVED_STEP_NS NS_PER_SEC
 
 struct opened {
 	struct rx_data data[BURST];
@@ -102,6 +103,25 @@ same_address(uint8_t family, const uint8_t *a, const uint8_t *b)
 	return family == IP_V4 ? memcmp(a, b, 4) == 0 : memcmp(a, b, 16) == 0;
 }
 
+/*
+ * At most so often for each peer: one that hops between two addresses would
+ * fill the ring of events, and the log, with every packet.
+ */
+static void
+tell_moved(struct worker *w, struct peer_dp *peer)
+{
+	struct dp_event event = {
+		.type = DP_ENDPOINT_MOVED,
+		.worker = w->id,
+		.peer_id = peer->id,
+		.peer_generation = peer->generation,
+	};
+	uint64_t last = atomic_load_explicit(&peer->moved_ns, memory_order_relaxed);
+
+	if (w->now_ns - last >= MOVED_STEP_NS && worker_event(w, &event))
+		atomic_store_explicit(&peer->moved_ns, w->now_ns, memory_order_relaxed);
+}
+
 /* Roaming: the outer source of an authenticated packet is where the peer is now. */
 static void
 learn_endpoint(struct worker *w, struct peer_dp *peer, const struct rx_data *d)
@@ -126,10 +146,7 @@ learn_endpoint(struct worker *w, struct peer_dp *peer, const struct rx_data *d)
 	addr = address_of(d->family, src);
 	now.route = fib_lookup(w->fib, &addr)->route;
 	if (peer_endpoint_write(peer, &now) && moved)
-		worker_event(w, &(struct dp_event){.type = DP_ENDPOINT_MOVED,
-					.worker = w->id,
-					.peer_id = peer->id,
-					.peer_generation = peer->generation});
+		tell_moved(w, peer);
 }
 
 /* Consecutive packets of a session that were accepted: counted together. */
