@@ -170,7 +170,9 @@ note_received(struct worker *w, const struct received *r)
 		atomic_store_explicit(&peer->last_rx_ns, now, memory_order_relaxed);
 	if (atomic_load_explicit(&peer->tx_data_since_ns, memory_order_relaxed) != 0)
 		atomic_store_explicit(&peer->tx_data_since_ns, 0, memory_order_relaxed);
-	if (unlikely(now >= s->rekey_recv_ns && !s->refreshed)) {
+	/* Late packets of the session before the current one mean nothing. */
+	if (unlikely(now >= s->rekey_recv_ns && !s->refreshed &&
+		     atomic_load_explicit(&peer->current, memory_order_relaxed) == s)) {
 		s->refreshed = true;
 		worker_want_handshake(w, peer);
 	}

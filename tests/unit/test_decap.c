@@ -481,6 +481,12 @@ test_a_late_packet_refreshes_the_session_once(void **state)
 	rig_receive_keepalive(&p);
 	rig_turn(0);
 	rig_expect_no_event();
+	/* A packet that was late says nothing of the session that has followed. */
+	p.s.session->refreshed = false;
+	dp_peer_set_current(p.peer, NULL);
+	rig_receive_keepalive(&p);
+	rig_turn(0);
+	rig_expect_no_event();
 }
 
 static void
