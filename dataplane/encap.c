@@ -184,10 +184,12 @@ frame_messages(struct worker *w, struct sealing *b)
 			&run->session->send_counter, n, memory_order_relaxed);
 
 		for (unsigned end = i + n; i < end; i++, counter++) {
-			if (unlikely(counter >= REJECT_AFTER_MESSAGES ||
-				     !frame_message(
-					     b->m[i], run->session, mtu, counter, &b->op[kept]))) {
-				worker_drop(w, b->m[i], DROP_over_mtu, run->peer->iface);
+			bool last = counter >= REJECT_AFTER_MESSAGES;
+
+			if (unlikely(last || !frame_message(b->m[i], run->session, mtu, counter,
+						     &b->op[kept]))) {
+				worker_drop(w, b->m[i], last ? DROP_session_expired : DROP_over_mtu,
+					run->peer->iface);
 				run->n--;
 				continue;
 			}
