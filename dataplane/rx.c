@@ -217,7 +217,8 @@ punt_local6(struct worker *w, const struct port *port, struct rte_mbuf *m)
 }
 
 static void
-classify_ipv6(struct worker *w, const struct port *port, struct rte_mbuf *m, struct classified *out)
+classify_ipv6(struct worker *w, const struct port *port, struct rte_mbuf *m, bool group,
+	struct classified *out)
 {
 	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(m, void *, RTE_ETHER_HDR_LEN);
 	uint16_t have = m->data_len - RTE_ETHER_HDR_LEN;
@@ -236,6 +237,10 @@ classify_ipv6(struct worker *w, const struct port *port, struct rte_mbuf *m, str
 	}
 	if (total > have) {
 		worker_drop(w, m, DROP_rx_truncated, PKT_NO_IFACE);
+		return;
+	}
+	if (group && dst[0] != 0xff) { /* as with IPv4: not for forwarding */
+		worker_drop(w, m, DROP_rx_unsupported, PKT_NO_IFACE);
 		return;
 	}
 	m->data_len = m->pkt_len = RTE_ETHER_HDR_LEN + total;
@@ -277,7 +282,7 @@ classify(struct worker *w, const struct port *port, struct rte_mbuf *m, struct c
 		classify_ipv4(w, port, m, group, out);
 		return;
 	case RTE_BE16(RTE_ETHER_TYPE_IPV6):
-		classify_ipv6(w, port, m, out);
+		classify_ipv6(w, port, m, group, out);
 		return;
 	case RTE_BE16(RTE_ETHER_TYPE_ARP):
 		*pkt_meta(m) = (struct pkt_meta){
