@@ -54,7 +54,8 @@ publish_initiator_session(struct peer *peer, const struct noise_keys *keys, uint
 
 	if (!slot_fill(peer, &fresh, keys, local_index, remote_index, worker, true))
 		return false;
-	/* Workers leave the old session before it is retired. */
+	/* Workers leave the old sessions before they are retired. */
+	dp_peer_set_next(peer->dp, NULL);
 	dp_peer_set_current(peer->dp, fresh.session);
 	if (peer->next.session != NULL) {
 		slot_move(peer, &peer->previous, &peer->next);
@@ -74,6 +75,7 @@ publish_responder_session(struct peer *peer, const struct noise_keys *keys, uint
 
 	if (!slot_fill(peer, &fresh, keys, local_index, remote_index, worker, false))
 		return false;
+	dp_peer_set_next(peer->dp, fresh.session);
 	slot_move(peer, &peer->next, &fresh);
 	slot_retire(peer, &peer->previous);
 	return true;
@@ -85,6 +87,7 @@ publish_confirmed(struct peer *peer, uint32_t local_index)
 	if (peer->next.session == NULL || peer->next.local_index != local_index)
 		return false;
 	dp_peer_set_current(peer->dp, peer->next.session);
+	dp_peer_set_next(peer->dp, NULL);
 	slot_move(peer, &peer->previous, &peer->current);
 	peer->current = peer->next;
 	peer->next = (struct key_slot){0};
@@ -94,6 +97,7 @@ publish_confirmed(struct peer *peer, uint32_t local_index)
 void
 publish_retire_sessions(struct peer *peer)
 {
+	dp_peer_set_next(peer->dp, NULL);
 	dp_peer_set_current(peer->dp, NULL);
 	slot_retire(peer, &peer->next);
 	slot_retire(peer, &peer->current);

@@ -94,6 +94,23 @@ refuse_no_endpoint(struct worker *w, const struct encap_packet *p, uint8_t iface
 }
 
 /*
+ * Without a current session there are staged packets, which go first: control
+ * has them flushed when it makes next the current one.
+ */
+static struct session *
+sealing_session(const struct peer_dp *peer)
+{
+	/* In this order, for control sets current before it unsets next. */
+	struct session *next = atomic_load_explicit(&peer->next, memory_order_acquire);
+	struct session *current = atomic_load_explicit(&peer->current, memory_order_acquire);
+
+	if (unlikely(next != NULL) && current != NULL &&
+		atomic_load_explicit(&next->confirmed, memory_order_relaxed))
+		return next;
+	return current;
+}
+
+/*
  * Begin a run of packets for a peer. False when its packets cannot be sealed
  * now, and then the packet is gone.
  */
@@ -112,7 +129,7 @@ begin_run(struct worker *w, const struct encap_packet *p, struct sealing *out)
 		refuse_no_endpoint(w, p, peer->iface);
 		return false;
 	}
-	run->session = atomic_load_explicit(&peer->current, memory_order_acquire);
+	run->session = sealing_session(peer);
 	if (unlikely(!session_may_send(w, peer, run->session))) {
 		if (p->m->data_len > 0)
 			worker_stage(w, peer, p->m);
@@ -184,12 +201,10 @@ frame_messages(struct worker *w, struct sealing *b)
 			&run->session->send_counter, n, memory_order_relaxed);
 
 		for (unsigned end = i + n; i < end; i++, counter++) {
-			bool last = counter >= REJECT_AFTER_MESSAGES;
-
-			if (unlikely(last || !frame_message(b->m[i], run->session, mtu, counter,
-						     &b->op[kept]))) {
-				worker_drop(w, b->m[i], last ? DROP_session_expired : DROP_over_mtu,
-					run->peer->iface);
+			if (unlikely(counter >= REJECT_AFTER_MESSAGES ||
+				     !frame_message(
+					     b->m[i], run->session, mtu, counter, &b->op[kept]))) {
+				worker_drop(w, b->m[i], DROP_over_mtu, run->peer->iface);
 				run->n--;
 				continue;
 			}
@@ -368,8 +383,6 @@ send_run(struct worker *w, const struct sealing *b, const struct run *run, unsig
 	uint64_t bytes = 0, text = 0;
 	struct outer o;
 
-	if (run->n == 0) /* none could be framed: nothing is sent that timers should know of */
-		return;
 	outer_begin(w, run, &o);
 	for (unsigned end = i + run->n; i < end; i++) {
 		bytes += b->m[i]->data_len;

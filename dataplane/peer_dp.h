@@ -30,6 +30,12 @@ struct endpoint_dp {
 struct peer_dp {
 	/* Written by control, read by workers. */
 	_Atomic(struct session *) current; /* to seal with; NULL: stage */
+	/*
+	 * A responder's new session, until control has heard that it is confirmed;
+	 * or NULL. From its owner's confirmation on it seals in place of current:
+	 * a peer that started anew cannot open what the old session sealed.
+	 */
+	_Atomic(struct session *) next;
 	uint32_t id; /* in the table of peers; reused after removal */
 	uint32_t generation; /* tells a reused id apart */
 	uint8_t iface;
@@ -45,7 +51,6 @@ struct peer_dp {
 	 */
 	alignas(RTE_CACHE_LINE_SIZE) _Atomic uint32_t endpoint_seq;
 	struct endpoint_dp endpoint;
-	_Atomic uint64_t moved_ns; /* DP_ENDPOINT_MOVED was raised; owners of sessions */
 
 	/*
 	 * Traffic, for control's timers; nanoseconds of dp_now_ns. Any worker

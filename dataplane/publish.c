@@ -371,3 +371,9 @@ dp_peer_set_current(struct peer_dp *peer, struct session *session)
 {
 	atomic_store_explicit(&peer->current, session, memory_order_release);
 }
+
+void
+dp_peer_set_next(struct peer_dp *peer, struct session *session)
+{
+	atomic_store_explicit(&peer->next, session, memory_order_release);
+}

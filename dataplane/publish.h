@@ -92,6 +92,9 @@ struct session *dp_session_publish(
 void dp_session_retire(struct dataplane *dp, struct session *session);
 /* What workers seal with; NULL: they stage. */
 void dp_peer_set_current(struct peer_dp *peer, struct session *session);
+/* What they seal with instead of current as soon as it is confirmed; NULL: nothing. To be unset
+ * before the session is retired, as current is. */
+void dp_peer_set_next(struct peer_dp *peer, struct session *session);
 
 /* ---- messages to workers ------------------------------------------------------------ */
 

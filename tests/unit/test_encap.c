@@ -249,6 +249,40 @@ test_rekey_is_asked_for_and_an_expired_session_stages(void **state)
 	assert_int_equal(rig_worker(0)->n_staged, 2);
 }
 
+/*
+ * A peer that started anew has lost the old session: what answers the packet
+ * that confirms the new one is sealed with the new one, before control hears.
+ */
+static void
+test_the_next_session_seals_once_it_is_confirmed(void **state)
+{
+	struct rig_peer old = client(), fresh = old;
+	struct rig_ip what = to_client(64);
+
+	rig_session(&fresh, false, 0, false);
+	dp_peer_set_next(old.peer, fresh.s.session);
+	receive_lan(&what);
+	rig_turn(0);
+	rig_expect_tunnelled(&old, &what);
+	rig_receive_keepalive(&fresh);
+	rig_turn(0);
+	receive_lan(&what);
+	rig_turn(0);
+	rig_expect_tunnelled(&fresh, &what);
+	dp_peer_set_next(old.peer, NULL);
+	receive_lan(&what);
+	rig_turn(0);
+	rig_expect_tunnelled(&old, &what);
+	/* Without a current session what is staged goes first. */
+	dp_peer_set_next(old.peer, fresh.s.session);
+	dp_peer_set_current(old.peer, NULL);
+	receive_lan(&what);
+	rig_turn(0);
+	rig_expect_silence();
+	assert_int_equal(rig_worker(0)->n_staged, 1);
+	rig_expect_no_drops();
+}
+
 static void
 test_the_last_counters(void **state)
 {
@@ -340,6 +374,7 @@ main(void)
 		RIG_TEST(test_outer_packets_take_routes_only),
 		RIG_TEST(test_an_outer_packet_over_the_ports_mtu),
 		RIG_TEST(test_rekey_is_asked_for_and_an_expired_session_stages),
+		RIG_TEST(test_the_next_session_seals_once_it_is_confirmed),
 		RIG_TEST(test_the_last_counters),
 		RIG_TEST(test_traffic_is_told_on_first_edges),
 		RIG_TEST(test_unresolved_gateway_holds_and_then_sends),
