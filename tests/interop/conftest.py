@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from counterparts import KINDS  # noqa: E402
 from lab import UAPI_DIR, Gateway, Lab, LabError, preflight, remove_sockets, sweep  # noqa: E402
+
 from linux_vm import LinuxVm  # noqa: E402
+from sites import Site  # noqa: E402
 from world import World  # noqa: E402
 
 PROGRAMS = ("ip", "ss", "ethtool", "ping", "iperf3", "curl", "wg", "wireguard-go",
             "qemu-system-x86_64", "busybox", "modprobe", "depmod")
 _labs = 0
-
 
 def machine_lacks():
     """What is missing, a line each."""
@@ -26,7 +28,6 @@ def machine_lacks():
     except LabError as e:
         lacks.append(str(e))
     return lacks
-
 
 @pytest.fixture(scope="session", autouse=True)
 def machine():
@@ -41,7 +42,6 @@ def machine():
     for name in sweep(r"wgt(\d+)x\d+-.*", owner_gone):
         remove_sockets(name.split("-")[0])
 
-
 @pytest.fixture(scope="session")
 def guest(tmp_path_factory):
     """The guest of linux_vm.py, booted when the first module wants it."""
@@ -53,13 +53,37 @@ def guest(tmp_path_factory):
         vm.stop()
         lab.close()
 
-
 @pytest.fixture(scope="module")
 def vm(guest):
     """The guest for one module, which leaves it as it was."""
     yield guest
     guest.clear()
 
+def make_site(request, tmp_path_factory, nat=False):
+    """A Site for the module's parameter, one of counterparts.KINDS, and its end."""
+    global _labs
+    _labs += 1
+    made_lab = Lab(f"wgt{os.getpid()}x{_labs}-", tmp_path_factory.mktemp("lab"))
+    vm = request.getfixturevalue("guest") if request.param == "linux" else None
+    try:
+        made = Site(made_lab, request.param, vm, nat)
+        yield made
+        if made.gateway and made.gateway.alive():
+            leave(made.gateway)
+    finally:
+        if vm:
+            vm.clear()
+        made_lab.close()
+
+@pytest.fixture(scope="module", params=KINDS)
+def site(request, tmp_path_factory):
+    """sites.py's topology with nothing running in it, for each counterpart in turn."""
+    yield from make_site(request, tmp_path_factory)
+
+@pytest.fixture(scope="module", params=KINDS)
+def nat_site(request, tmp_path_factory):
+    """... with c1's second cable behind a NAT."""
+    yield from make_site(request, tmp_path_factory, nat=True)
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
@@ -70,7 +94,6 @@ def lab(tmp_path_factory):
     yield made
     made.close()
 
-
 @pytest.fixture(scope="module")
 def bare(lab):
     """The topology of world.py with nothing running in it."""
@@ -78,7 +101,6 @@ def bare(lab):
     yield made
     if made.gateway and made.gateway.alive():
         leave(made.gateway)
-
 
 @pytest.fixture(scope="module")
 def world(bare):
@@ -88,7 +110,6 @@ def world(bare):
     bare.start_clients()
     return bare
 
-
 def leave(gateway):
     """Every module's last check: an orderly end leaves nothing behind."""
     names = [i["name"] for i in gateway.config["interfaces"]]
@@ -97,12 +118,12 @@ def leave(gateway):
     left = [p for p in [gateway.socket, *(UAPI_DIR / f"{n}.sock" for n in names)] if p.exists()]
     assert not left, f"sockets left behind: {left}"
 
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failure shows what the gateway of its module said last."""
     outcome = yield
     report = outcome.get_result()
-    made = item.funcargs.get("world") or item.funcargs.get("bare")
+    made = next((item.funcargs[n] for n in ("world", "bare", "site", "nat_site")
+                 if n in item.funcargs), None)
     if report.failed and made is not None and made.gateway and made.gateway.log.exists():
         report.sections.append(("wgdp's log", made.gateway.log.read_text(errors="replace")[-4000:]))
