@@ -91,6 +91,8 @@ memory_rx(void *rxq, struct rte_mbuf **out, uint16_t n)
 		const struct descriptor *d = &p->rx[p->rx_first++];
 		struct rte_mbuf *m = d->m;
 
+		if (i + 4 < n)
+			rte_prefetch0(d[4].m);
 		m->data_off = RTE_PKTMBUF_HEADROOM;
 		rte_mbuf_refcnt_set(m, 1);
 		m->nb_segs = 1;

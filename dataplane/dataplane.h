@@ -92,7 +92,7 @@ void dataplane_memory(const struct dataplane *dp, uint64_t *peers, uint64_t *ses
 enum dp_event_type {
 	DP_WANT_HANDSHAKE, /* data to send without a good session, or rekey due */
 	DP_SESSION_CONFIRMED, /* first packet authenticated under a responder's new session */
-	DP_ENDPOINT_MOVED,
+	DP_ENDPOINT_MOVED, /* at most once a second for each peer */
 	DP_TRAFFIC, /* first unanswered data: timers want to look */
 	DP_WANT_NEIGH,
 };

@@ -10,6 +10,7 @@
 
 /* Throttle for last_rx_ns and last_tx_ns: persistent keepalives count in seconds. */
 #define TIMESTAMP_STEP_NS (50 * NS_PER_MS)
+#define MOVED_STEP_NS NS_PER_SEC
 
 struct opened {
 	struct rx_data data[BURST];
@@ -96,6 +97,31 @@ address_of(uint8_t family, const uint8_t *bytes)
 	return a;
 }
 
+static inline bool
+same_address(uint8_t family, const uint8_t *a, const uint8_t *b)
+{
+	return family == IP_V4 ? memcmp(a, b, 4) == 0 : memcmp(a, b, 16) == 0;
+}
+
+/*
+ * At most so often for each peer: one that hops between two addresses would
+ * fill the ring of events, and the log, with every packet.
+ */
+static void
+tell_moved(struct worker *w, struct peer_dp *peer)
+{
+	struct dp_event event = {
+		.type = DP_ENDPOINT_MOVED,
+		.worker = w->id,
+		.peer_id = peer->id,
+		.peer_generation = peer->generation,
+	};
+	uint64_t last = atomic_load_explicit(&peer->moved_ns, memory_order_relaxed);
+
+	if (w->now_ns - last >= MOVED_STEP_NS && worker_event(w, &event))
+		atomic_store_explicit(&peer->moved_ns, w->now_ns, memory_order_relaxed);
+}
+
 /* Roaming: the outer source of an authenticated packet is where the peer is now. */
 static void
 learn_endpoint(struct worker *w, struct peer_dp *peer, const struct rx_data *d)
@@ -111,8 +137,8 @@ learn_endpoint(struct worker *w, struct peer_dp *peer, const struct rx_data *d)
 
 	/* Read without the lock: a torn read only leads to one more write. */
 	moved = known->family != d->family || known->port_be != udp->src_port ||
-		memcmp(known->addr, src, len) != 0;
-	if (likely(!moved && memcmp(known->source, dst, len) == 0))
+		!same_address(d->family, known->addr, src);
+	if (likely(!moved && same_address(d->family, known->source, dst)))
 		return;
 	now.port_be = udp->src_port;
 	memcpy(now.addr, src, len);
@@ -120,30 +146,37 @@ learn_endpoint(struct worker *w, struct peer_dp *peer, const struct rx_data *d)
 	addr = address_of(d->family, src);
 	now.route = fib_lookup(w->fib, &addr)->route;
 	if (peer_endpoint_write(peer, &now) && moved)
-		worker_event(w, &(struct dp_event){.type = DP_ENDPOINT_MOVED,
-					.worker = w->id,
-					.peer_id = peer->id,
-					.peer_generation = peer->generation});
+		tell_moved(w, peer);
 }
 
+/* Consecutive packets of a session that were accepted: counted together. */
+struct received {
+	struct session *session;
+	uint32_t packets, data_packets; /* data: not keepalives */
+	uint64_t bytes;
+};
+
 static void
-note_received(struct worker *w, struct session *s, const struct rx_data *d, bool is_data)
+note_received(struct worker *w, const struct received *r)
 {
+	struct session *s = r->session;
 	struct peer_dp *peer = s->peer;
 	struct peer_worker *pw = &w->peers[peer->id];
 	uint64_t now = w->now_ns;
 
-	counter_add(&pw->rx_packets, 1);
-	counter_add(&pw->rx_bytes, d->wg_len);
+	counter_add(&pw->rx_packets, r->packets);
+	counter_add(&pw->rx_bytes, r->bytes);
 	if (now - atomic_load_explicit(&peer->last_rx_ns, memory_order_relaxed) > TIMESTAMP_STEP_NS)
 		atomic_store_explicit(&peer->last_rx_ns, now, memory_order_relaxed);
 	if (atomic_load_explicit(&peer->tx_data_since_ns, memory_order_relaxed) != 0)
 		atomic_store_explicit(&peer->tx_data_since_ns, 0, memory_order_relaxed);
-	if (s->initiator && now >= s->rekey_recv_ns && !s->refreshed) {
+	/* Late packets of the session before the current one mean nothing. */
+	if (unlikely(now >= s->rekey_recv_ns && !s->refreshed &&
+		     atomic_load_explicit(&peer->current, memory_order_relaxed) == s)) {
 		s->refreshed = true;
 		worker_want_handshake(w, peer);
 	}
-	if (!is_data)
+	if (r->data_packets == 0)
 		return;
 	if (now - atomic_load_explicit(&peer->last_rx_data_ns, memory_order_relaxed) >
 		TIMESTAMP_STEP_NS)
@@ -152,6 +185,21 @@ note_received(struct worker *w, struct session *s, const struct rx_data *d, bool
 		atomic_store_explicit(&peer->rx_data_since_ns, now, memory_order_relaxed);
 		worker_tell_traffic(w, peer);
 	}
+}
+
+/* One more packet; a run ends where the session changes. */
+static inline void
+count_received(struct worker *w, struct received *r, struct session *s, const struct rx_data *d,
+	bool is_data)
+{
+	if (s != r->session) {
+		if (r->session != NULL)
+			note_received(w, r);
+		*r = (struct received){.session = s};
+	}
+	r->packets++;
+	r->data_packets += is_data;
+	r->bytes += d->wg_len;
 }
 
 static void
@@ -234,7 +282,7 @@ inner_length(const uint8_t *ip, uint32_t have, uint8_t *family)
 /* After authentication: replay, endpoint, keepalive, inner length. */
 static void
 deliver(struct worker *w, const struct rx_data *d, struct session *s, const struct aead_op *op,
-	struct inner *out)
+	struct received *received, struct inner *out)
 {
 	struct peer_dp *peer = s->peer;
 	struct rte_mbuf *m = d->m;
@@ -253,7 +301,7 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 	if (unlikely(!atomic_load_explicit(&s->confirmed, memory_order_relaxed)))
 		confirm(w, s);
 	learn_endpoint(w, peer, d);
-	note_received(w, s, d, op->length > 0);
+	count_received(w, received, s, d, op->length > 0);
 	if (op->length == 0) { /* a keepalive has done its work */
 		rte_pktmbuf_free(m);
 		return;
@@ -318,7 +366,8 @@ void
 worker_decap(struct worker *w, struct rx_data *in, unsigned n)
 {
 	struct opened opened;
-	struct inner inner = {.n = 0};
+	struct received received = {.session = NULL};
+	struct inner inner;
 
 	select_sessions(w, in, n, &opened);
 	worker_stage_done(w, STAGE_decap, n);
@@ -326,8 +375,11 @@ worker_decap(struct worker *w, struct rx_data *in, unsigned n)
 		return;
 	aead_open_burst(w->aead, opened.op, opened.n);
 	worker_stage_done(w, STAGE_open, opened.n);
+	inner.n = 0;
 	for (unsigned i = 0; i < opened.n; i++)
-		deliver(w, &opened.data[i], opened.session[i], &opened.op[i], &inner);
+		deliver(w, &opened.data[i], opened.session[i], &opened.op[i], &received, &inner);
+	if (received.session != NULL)
+		note_received(w, &received);
 	check_sources(w, &inner);
 	worker_stage_done(w, STAGE_deliver, opened.n);
 	if (inner.n > 0)

@@ -201,10 +201,12 @@ frame_messages(struct worker *w, struct sealing *b)
 			&run->session->send_counter, n, memory_order_relaxed);
 
 		for (unsigned end = i + n; i < end; i++, counter++) {
-			if (unlikely(counter >= REJECT_AFTER_MESSAGES ||
-				     !frame_message(
-					     b->m[i], run->session, mtu, counter, &b->op[kept]))) {
-				worker_drop(w, b->m[i], DROP_over_mtu, run->peer->iface);
+			bool last = counter >= REJECT_AFTER_MESSAGES;
+
+			if (unlikely(last || !frame_message(b->m[i], run->session, mtu, counter,
+						     &b->op[kept]))) {
+				worker_drop(w, b->m[i], last ? DROP_session_expired : DROP_over_mtu,
+					run->peer->iface);
 				run->n--;
 				continue;
 			}
@@ -383,6 +385,8 @@ send_run(struct worker *w, const struct sealing *b, const struct run *run, unsig
 	uint64_t bytes = 0, text = 0;
 	struct outer o;
 
+	if (run->n == 0) /* none could be framed: nothing is sent that timers should know of */
+		return;
 	outer_begin(w, run, &o);
 	for (unsigned end = i + run->n; i < end; i++) {
 		bytes += b->m[i]->data_len;

@@ -18,6 +18,7 @@
 #include "dataplane/rcu.h"
 
 #define GATEWAY_MAX 1024
+#define LPM6_NEXT_HOP_BITS 21 /* rte_lpm6 cuts off what is above */
 #define SPARE_RULES 2048 /* for routes and own addresses; as many as fib_table.c adds */
 
 #if RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
@@ -458,7 +459,7 @@ control_init(struct fib_control *c, uint32_t max_prefixes)
 	};
 
 	c->max_rules = max_prefixes + SPARE_RULES;
-	c->max_entries = 2 * c->max_rules + 1;
+	c->max_entries = RTE_MIN(2 * c->max_rules + 1, 1u << LPM6_NEXT_HOP_BITS);
 	hash.entries = c->max_entries;
 	snprintf(name, sizeof(name), "wgdp_fib%u", serial++);
 	c->rib = rte_rib6_create(name, SOCKET_ID_ANY, &rib);

@@ -9,6 +9,18 @@
 
 #define FRAGMENTS_MAX 16 /* of one packet: 9000 bytes at an MTU of 576 */
 
+/* RFC 4861: a neighbour that probes an address of ours, or answers to one. */
+static bool
+is_discovery(const struct fwd_packet *p)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod(p->m, const uint8_t *);
+
+	return p->family == IP_V6 && p->m->data_len > sizeof(struct rte_ipv6_hdr) &&
+	       ip[offsetof(struct rte_ipv6_hdr, proto)] == IPPROTO_ICMPV6 &&
+	       ip[sizeof(struct rte_ipv6_hdr)] >= 133 && ip[sizeof(struct rte_ipv6_hdr)] <= 137 &&
+	       p->from_peer == PKT_NO_PEER;
+}
+
 static void
 punt_local(struct worker *w, const struct fwd_packet *p)
 {
@@ -25,6 +37,10 @@ punt_local(struct worker *w, const struct fwd_packet *p)
 			((const struct rte_ipv6_hdr *)(const void *)ip)->proto == IPPROTO_FRAGMENT;
 	if (fragment) {
 		worker_drop(w, p->m, DROP_rx_outer_fragment, p->iface);
+		return;
+	}
+	if (!worker_punt_room(w, 6) && !is_discovery(p)) {
+		worker_drop(w, p->m, DROP_queue_full, p->iface);
 		return;
 	}
 	*pkt_meta(p->m) = (struct pkt_meta){
@@ -71,6 +87,28 @@ dont_fragment(const struct fwd_packet *p)
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(p->m, const struct rte_ipv4_hdr *);
 
 	return p->family == IP_V6 || (ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG));
+}
+
+/*
+ * RFC 1812, 5.3.7 and RFC 4291, 2.5: a source that no answer may go to. Not
+ * IPv4's link-local ones, which networks between routers do use.
+ */
+static bool
+martian_source(const struct fwd_packet *p)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod(p->m, const uint8_t *);
+	const uint8_t *src6 = ip + offsetof(struct rte_ipv6_hdr, src_addr);
+	uint64_t high, low;
+	uint8_t first;
+
+	if (p->family == IP_V4) {
+		first = ip[offsetof(struct rte_ipv4_hdr, src_addr)];
+		return first == 0 || first == 127 || first >= 224;
+	}
+	memcpy(&high, src6, sizeof(high));
+	memcpy(&low, src6 + 8, sizeof(low));
+	return src6[0] == 0xff || (src6[0] == 0xfe && (src6[1] & 0xc0) == 0x80) ||
+	       (high == 0 && rte_be_to_cpu_64(low) <= 1);
 }
 
 struct out {
@@ -125,7 +163,9 @@ static void
 forward_one(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint16_t mtu, uint8_t iface,
 	struct out *out)
 {
-	if (unlikely(!decrement_ttl(p)))
+	if (unlikely(martian_source(p)))
+		worker_drop(w, p->m, DROP_martian, p->iface);
+	else if (unlikely(!decrement_ttl(p)))
 		worker_drop_icmp(w, p, DROP_ttl_exceeded, iface, ERROR_TTL_EXCEEDED, 0);
 	else if (likely(p->m->pkt_len <= mtu))
 		send_one(w, p, dst, out);
@@ -195,8 +235,9 @@ worker_forward(struct worker *w, const struct fwd_packet *in, unsigned n)
 	uint32_t ip4[BURST], entry4[BURST], entry6[BURST];
 	uint8_t ip6[BURST][16];
 	unsigned n4 = 0, n6 = 0;
-	struct out out = {.n_encap = 0};
+	struct out out;
 
+	out.n_encap = 0;
 	for (unsigned i = 0; i < n; i++) {
 		const uint8_t *ip = rte_pktmbuf_mtod(in[i].m, const uint8_t *);
 

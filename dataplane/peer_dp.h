@@ -51,6 +51,7 @@ struct peer_dp {
 	 */
 	alignas(RTE_CACHE_LINE_SIZE) _Atomic uint32_t endpoint_seq;
 	struct endpoint_dp endpoint;
+	_Atomic uint64_t moved_ns; /* DP_ENDPOINT_MOVED was raised; owners of sessions */
 
 	/*
 	 * Traffic, for control's timers; nanoseconds of dp_now_ns. Any worker

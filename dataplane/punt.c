@@ -26,6 +26,14 @@ worker_punt(struct worker *w, struct rte_mbuf *m, enum punt_ring ring)
 	w->wake_control = true;
 }
 
+bool
+worker_punt_room(const struct worker *w, unsigned eighths)
+{
+	const struct rte_ring *r = w->punt[PUNT_RING_LOCAL];
+
+	return rte_ring_count(r) < rte_ring_get_capacity(r) * eighths / 8;
+}
+
 struct icmp_kind {
 	uint8_t type4, code4; /* RFC 792, RFC 1812 */
 	uint8_t type6, code6; /* RFC 4443 */
@@ -60,7 +68,7 @@ worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum drop_reason 
 		.peer_id = p->from_peer,
 	};
 	/* The packet is counted already: a full ring costs the answer only. */
-	if (rte_ring_sp_enqueue(w->punt[PUNT_RING_LOCAL], p->m) != 0)
+	if (!worker_punt_room(w, 4) || rte_ring_sp_enqueue(w->punt[PUNT_RING_LOCAL], p->m) != 0)
 		rte_pktmbuf_free(p->m);
 	else
 		w->wake_control = true;

@@ -17,14 +17,17 @@ struct deferred {
 struct rcu {
 	struct rte_rcu_qsbr *qsbr;
 	struct rte_rcu_qsbr_dq *dq;
+	unsigned waiting; /* in dq */
+	bool reclaiming;
 };
 
 static void
 run_deferred(void *p, void *entries, unsigned n)
 {
 	struct deferred *d = entries;
+	struct rcu *rcu = p;
 
-	(void)p;
+	rcu->waiting -= n;
 	for (unsigned i = 0; i < n; i++)
 		d[i].fn(d[i].arg);
 }
@@ -38,7 +41,7 @@ rcu_create(unsigned n_readers)
 		.name = name,
 		.size = DEFER_QUEUE_SIZE,
 		.esize = sizeof(struct deferred),
-		.trigger_reclaim_limit = DEFER_QUEUE_SIZE / 2,
+		.trigger_reclaim_limit = UINT32_MAX, /* rcu_defer does it */
 		.max_reclaim_size = RECLAIM_AT_ONCE,
 		.free_fn = run_deferred,
 	};
@@ -51,6 +54,7 @@ rcu_create(unsigned n_readers)
 	if (rcu->qsbr == NULL || rte_rcu_qsbr_init(rcu->qsbr, n_readers) != 0)
 		goto fail;
 	params.v = rcu->qsbr;
+	params.p = rcu;
 	rcu->dq = rte_rcu_qsbr_dq_create(&params);
 	if (rcu->dq == NULL)
 		goto fail;
@@ -83,20 +87,32 @@ void
 rcu_defer(struct rcu *rcu, void (*fn)(void *arg), void *arg)
 {
 	struct deferred d = {fn, arg};
+	bool within;
 
-	if (rte_rcu_qsbr_dq_enqueue(rcu->dq, &d) == 0)
+	/* What runs may defer in its turn; run from there, it would nest as deep as the queue. */
+	if (rcu->waiting >= DEFER_QUEUE_SIZE / 2 && !rcu->reclaiming)
+		rcu_reclaim(rcu);
+	if (rte_rcu_qsbr_dq_enqueue(rcu->dq, &d) == 0) {
+		rcu->waiting++;
 		return;
+	}
 	/* The queue is full: waiting here is the bounded way out. */
 	rcu_synchronize(rcu);
+	within = rcu->reclaiming;
+	rcu->reclaiming = true;
 	fn(arg);
+	rcu->reclaiming = within;
 }
 
 bool
 rcu_reclaim(struct rcu *rcu)
 {
 	unsigned freed = 0, pending = 0, available = 0;
+	bool within = rcu->reclaiming;
 
+	rcu->reclaiming = true;
 	rte_rcu_qsbr_dq_reclaim(rcu->dq, RECLAIM_AT_ONCE, &freed, &pending, &available);
+	rcu->reclaiming = within;
 	return pending != 0;
 }
 

@@ -57,86 +57,71 @@ punt_handshake(struct worker *w, const struct port *port, const struct rx_data *
 	worker_punt(w, d->m, PUNT_RING_HANDSHAKE);
 }
 
-/* A UDP datagram to a listen port of ours: by type and exact length. */
+/* What is not transport data, by type and exact length: to control. */
 static void
-classify_wireguard(
-	struct worker *w, const struct port *port, struct rx_data *d, struct classified *out)
+classify_handshake(
+	struct worker *w, const struct port *port, const struct rx_data *d, uint32_t type)
 {
-	uint32_t type_le;
-
-	if (d->wg_len < sizeof(type_le)) {
+	if ((type == MESSAGE_INITIATION && d->wg_len == sizeof(struct message_initiation)) ||
+		(type == MESSAGE_RESPONSE && d->wg_len == sizeof(struct message_response)) ||
+		(type == MESSAGE_COOKIE_REPLY && d->wg_len == sizeof(struct message_cookie_reply)))
+		punt_handshake(w, port, d);
+	else
 		worker_drop(w, d->m, DROP_rx_malformed, d->iface);
-		return;
-	}
-	memcpy(&type_le, d->wg, sizeof(type_le));
-	switch (rte_le_to_cpu_32(type_le)) {
-	case MESSAGE_DATA:
-		if (d->wg_len < MESSAGE_DATA_MIN_LEN)
-			break;
-		out->data[out->n_data++] = *d;
-		return;
-	case MESSAGE_INITIATION:
-		if (d->wg_len != sizeof(struct message_initiation))
-			break;
-		punt_handshake(w, port, d);
-		return;
-	case MESSAGE_RESPONSE:
-		if (d->wg_len != sizeof(struct message_response))
-			break;
-		punt_handshake(w, port, d);
-		return;
-	case MESSAGE_COOKIE_REPLY:
-		if (d->wg_len != sizeof(struct message_cookie_reply))
-			break;
-		punt_handshake(w, port, d);
-		return;
-	default:
-		break;
-	}
-	worker_drop(w, d->m, DROP_rx_malformed, d->iface);
+}
+
+static bool
+is_local(const struct dataplane *dp, uint8_t family, const uint8_t *l3)
+{
+	return family == IP_V4
+		       ? is_local4(dp, ((const struct rte_ipv4_hdr *)(const void *)l3)->dst_addr)
+		       : is_local6(dp, l3 + offsetof(struct rte_ipv6_hdr, dst_addr));
 }
 
 /* True when it was a datagram for an interface (and is gone). */
-static bool
+static inline bool
 classify_udp(struct worker *w, const struct port *port, struct rte_mbuf *m, uint8_t *l3,
 	uint16_t l3_len, uint16_t l4_len, uint8_t family, uint8_t tos, struct classified *out)
 {
 	const struct rte_udp_hdr *udp = (const void *)(l3 + l3_len);
+	struct rx_data *d = &out->data[out->n_data];
 	uint16_t dgram_len;
+	uint32_t type_le;
 	uint8_t iface;
 
 	if (l4_len < sizeof(*udp))
 		return false;
 	iface = w->dp->iface_of_port[rte_be_to_cpu_16(udp->dst_port)];
-	if (iface == PKT_NO_IFACE)
-		return false;
-	if (family == IP_V4 ? !is_local4(w->dp, ((const struct rte_ipv4_hdr *)(void *)l3)->dst_addr)
-			    : !is_local6(w->dp, l3 + offsetof(struct rte_ipv6_hdr, dst_addr)))
+	if (iface == PKT_NO_IFACE || !is_local(w->dp, family, l3))
 		return false;
 	dgram_len = rte_be_to_cpu_16(udp->dgram_len);
-	if (dgram_len < sizeof(*udp) || dgram_len > l4_len) {
+	if (unlikely(dgram_len < sizeof(*udp) + sizeof(type_le) || dgram_len > l4_len)) {
 		worker_drop(w, m, DROP_rx_malformed, iface);
 		return true;
 	}
-	classify_wireguard(w, port,
-		&(struct rx_data){
-			.m = m,
-			.l3 = l3,
-			.wg = l3 + l3_len + sizeof(*udp),
-			.wg_len = dgram_len - sizeof(*udp),
-			.tos = tos,
-			.family = family,
-			.iface = iface,
-			.port = port->id,
-		},
-		out);
+	d->m = m;
+	d->l3 = l3;
+	d->wg = l3 + l3_len + sizeof(*udp);
+	d->wg_len = dgram_len - sizeof(*udp);
+	d->tos = tos;
+	d->family = family;
+	d->iface = iface;
+	d->port = port->id;
+	memcpy(&type_le, d->wg, sizeof(type_le));
+	if (likely(type_le == RTE_LE32(MESSAGE_DATA) && d->wg_len >= MESSAGE_DATA_MIN_LEN))
+		out->n_data++; /* it stays in its slot */
+	else
+		classify_handshake(w, port, d, rte_le_to_cpu_32(type_le));
 	return true;
 }
 
-static void
+static inline void
 to_forward(const struct port *port, struct rte_mbuf *m, uint8_t family, struct classified *out)
 {
 	rte_pktmbuf_adj(m, RTE_ETHER_HDR_LEN);
+	/* Outer headers may come before it, padding and tag behind it. */
+	rte_prefetch0(rte_pktmbuf_mtod(m, uint8_t *) - RTE_CACHE_LINE_SIZE);
+	rte_prefetch0(rte_pktmbuf_mtod_offset(m, uint8_t *, m->data_len));
 	out->plain[out->n_plain++] = (struct fwd_packet){
 		.m = m,
 		.from_peer = PKT_NO_PEER,
@@ -144,6 +129,21 @@ to_forward(const struct port *port, struct rte_mbuf *m, uint8_t family, struct c
 		.iface = PKT_NO_IFACE,
 		.port = port->id,
 	};
+}
+
+/* The one's complement sum of a header without options. */
+static inline uint16_t
+ipv4_sum(const struct rte_ipv4_hdr *ip)
+{
+	uint32_t words[5];
+	uint64_t sum;
+
+	memcpy(words, ip, sizeof(words));
+	sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
 static bool
@@ -158,7 +158,8 @@ ipv4_checksum_good(const struct port *port, const struct rte_mbuf *m, const stru
 		if (flags == RTE_MBUF_F_RX_IP_CKSUM_BAD)
 			return false;
 	}
-	return rte_raw_cksum(ip, header_len) == 0xffff;
+	return likely(header_len == sizeof(*ip)) ? ipv4_sum(ip) == 0xffff
+						 : rte_raw_cksum(ip, header_len) == 0xffff;
 }
 
 static void
@@ -216,7 +217,8 @@ punt_local6(struct worker *w, const struct port *port, struct rte_mbuf *m)
 }
 
 static void
-classify_ipv6(struct worker *w, const struct port *port, struct rte_mbuf *m, struct classified *out)
+classify_ipv6(struct worker *w, const struct port *port, struct rte_mbuf *m, bool group,
+	struct classified *out)
 {
 	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(m, void *, RTE_ETHER_HDR_LEN);
 	uint16_t have = m->data_len - RTE_ETHER_HDR_LEN;
@@ -235,6 +237,10 @@ classify_ipv6(struct worker *w, const struct port *port, struct rte_mbuf *m, str
 	}
 	if (total > have) {
 		worker_drop(w, m, DROP_rx_truncated, PKT_NO_IFACE);
+		return;
+	}
+	if (group && dst[0] != 0xff) { /* as with IPv4: not for forwarding */
+		worker_drop(w, m, DROP_rx_unsupported, PKT_NO_IFACE);
 		return;
 	}
 	m->data_len = m->pkt_len = RTE_ETHER_HDR_LEN + total;
@@ -276,7 +282,7 @@ classify(struct worker *w, const struct port *port, struct rte_mbuf *m, struct c
 		classify_ipv4(w, port, m, group, out);
 		return;
 	case RTE_BE16(RTE_ETHER_TYPE_IPV6):
-		classify_ipv6(w, port, m, out);
+		classify_ipv6(w, port, m, group, out);
 		return;
 	case RTE_BE16(RTE_ETHER_TYPE_ARP):
 		*pkt_meta(m) = (struct pkt_meta){

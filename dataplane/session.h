@@ -30,7 +30,6 @@ struct session {
 	/* Line 1, for sealing. */
 	alignas(RTE_CACHE_LINE_SIZE) uint8_t send_key[32];
 	uint64_t rekey_send_ns; /* sending after it asks for a rekey; UINT64_MAX: never */
-	uint64_t rekey_recv_ns; /* receiving after it does; UINT64_MAX: never */
 	uint32_t remote_index;
 
 	/* The one line that every sealing worker writes; reserved once per run of a burst. */
@@ -42,7 +41,8 @@ struct session {
 	 */
 	alignas(RTE_CACHE_LINE_SIZE) atomic_bool confirmed; /* initiators: from the start */
 	bool refreshed; /* the late rekey on receive was asked for */
-	uint8_t pad[54];
+	uint64_t rekey_recv_ns; /* receiving after it asks for a rekey; UINT64_MAX: never */
+	uint8_t pad[40];
 	struct replay_window replay;
 };
 

@@ -222,6 +222,12 @@ void worker_wake(struct worker *w);
 bool worker_event(struct worker *w, const struct dp_event *event);
 /* Takes the packet; a full ring is queue_full. The caller has filled the meta. */
 void worker_punt(struct worker *w, struct rte_mbuf *m, enum punt_ring ring);
+/*
+ * Whether a packet that control need not see may take room in its local ring:
+ * up to so many eighths. The rest is for ARP and neighbour discovery, or a
+ * flood of what is answered with ICMP would cut the neighbours off.
+ */
+bool worker_punt_room(const struct worker *w, unsigned eighths);
 /* What the sender of a packet is told of its end; punt.c has the ICMP types and codes. */
 enum packet_error {
 	ERROR_NET_UNREACHABLE,

@@ -248,6 +248,7 @@ test_roaming_follows_an_authenticated_packet(void **state)
 		e = rig_event(DP_ENDPOINT_MOVED);
 		assert_int_equal(e.peer_id, p.id);
 		assert_int_equal(e.peer_generation, p.generation);
+		p.peer->moved_ns = 0; /* the next one is a second later */
 		assert_true(ip_endpoint_parse(&want, moves[i].from));
 		assert_true(ip_addr_parse(&want_source, moves[i].source));
 		assert_true(dp_peer_endpoint(p.peer, &ep, &source));
@@ -263,6 +264,30 @@ test_roaming_follows_an_authenticated_packet(void **state)
 			rig_event(DP_TRAFFIC);
 		rig_expect_no_event();
 	}
+	rig_expect_no_drops();
+}
+
+/* Whoever may send can have the log written and the ring filled, but not at its own pace. */
+static void
+test_a_peer_that_hops_is_told_of_once_a_second(void **state)
+{
+	static const char *const from[] = {"203.0.113.5:7778", "203.0.113.6:7778"};
+	struct rig_peer p = client();
+
+	for (unsigned i = 0; i < 40; i++) {
+		struct rig_packet message, ip;
+		struct ip_endpoint ep, want;
+
+		rig_seal(&message, &p, p.s.next_counter++, NULL, 0);
+		rig_outer(&ip, from[i % 2], "192.0.2.1:51820", 0, &message);
+		rig_receive(RIG_WAN, &ip);
+		rig_turn(0);
+		assert_true(ip_endpoint_parse(&want, from[i % 2]));
+		assert_true(dp_peer_endpoint(p.peer, &ep, NULL));
+		assert_true(ip_endpoint_equal(&ep, &want));
+	}
+	rig_event(DP_ENDPOINT_MOVED);
+	rig_expect_no_event();
 	rig_expect_no_drops();
 }
 
@@ -456,6 +481,12 @@ test_a_late_packet_refreshes_the_session_once(void **state)
 	rig_receive_keepalive(&p);
 	rig_turn(0);
 	rig_expect_no_event();
+	/* A packet that was late says nothing of the session that has followed. */
+	p.s.session->refreshed = false;
+	dp_peer_set_current(p.peer, NULL);
+	rig_receive_keepalive(&p);
+	rig_turn(0);
+	rig_expect_no_event();
 }
 
 static void
@@ -549,6 +580,7 @@ main(void)
 		RIG_TEST(test_endpoint_is_not_learned_from_a_replay),
 		RIG_TEST(test_endpoint_is_not_learned_from_a_forgery),
 		RIG_TEST(test_roaming_follows_an_authenticated_packet),
+		RIG_TEST(test_a_peer_that_hops_is_told_of_once_a_second),
 		RIG_TEST(test_a_packet_counts_once),
 		RIG_TEST(test_the_window_is_8128_wide),
 		RIG_TEST(test_a_forged_counter_does_not_move_the_window),

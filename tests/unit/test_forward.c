@@ -302,6 +302,56 @@ test_martians(void **state)
 }
 
 static void
+test_martian_sources(void **state)
+{
+	static const char *const bad[][2] = {{"127.0.0.1", "10.20.0.2"}, {"0.0.0.0", "10.20.0.2"},
+		{"224.0.0.1", "10.20.0.2"}, {"255.255.255.255", "10.20.0.2"},
+		{"fe80::1", "fd00:20::2"}, {"ff02::1", "fd00:20::2"}, {"::", "fd00:20::2"},
+		{"::1", "fd00:20::2"}};
+	struct rig_peer a = client(0, "0.0.0.0/0,::/0", "203.0.113.5:7777");
+	struct rig_packet ip;
+
+	for (unsigned i = 0; i < RTE_DIM(bad); i++) {
+		struct rig_ip what = {.src = bad[i][0], .dst = bad[i][1], .len = 64};
+
+		rig_receive_from(&a, &what);
+		rig_turn(0);
+		rig_expect_drops(DROP_martian, 0, 1);
+		rig_ip(&ip, &what);
+		rig_receive(RIG_WAN, &ip);
+		rig_turn(0);
+		rig_expect_drops(DROP_martian, IFACE_NONE, 1);
+	}
+	rig_expect_silence();
+	assert_null(rig_punted(PUNT_RING_LOCAL));
+	rig_receive_from(&a, &(struct rig_ip){.src = "::2", .dst = "fd00:20::2", .len = 64});
+	rig_turn(0);
+	assert_int_equal(rig_n_sent(RIG_LAN), 1);
+}
+
+/* RFC 1812, 5.3.4: what came as a broadcast or multicast frame is not forwarded. */
+static void
+test_group_frames_are_not_forwarded(void **state)
+{
+	static const char *const to[][2] = {
+		{"192.0.2.9", "10.20.0.2"}, {"2001:db8::9", "fd00:20::2"}};
+
+	for (unsigned i = 0; i < RTE_DIM(to); i++) {
+		uint8_t frame[RTE_ETHER_HDR_LEN + 64] = {0x33, 0x33, 0, 0, 0, 1};
+		struct rig_packet ip;
+
+		rig_ip(&ip, &(struct rig_ip){.src = to[i][0], .dst = to[i][1], .len = 64});
+		frame[12] = i == 0 ? 0x08 : 0x86;
+		frame[13] = i == 0 ? 0x00 : 0xdd;
+		memcpy(frame + RTE_ETHER_HDR_LEN, ip.data, ip.len);
+		rig_receive_frame(RIG_WAN, 0, frame, sizeof(frame));
+		rig_turn(0);
+		rig_expect_drops(DROP_rx_unsupported, IFACE_NONE, 1);
+	}
+	rig_expect_silence();
+}
+
+static void
 test_own_addresses_go_to_control(void **state)
 {
 	struct rig_peer a = client(0, "10.8.0.2/32,fd00:8::2/128", "203.0.113.5:7777");
@@ -337,10 +387,26 @@ test_a_full_local_ring_is_counted(void **state)
 	unsigned capacity = rte_ring_get_capacity(rig_worker(0)->punt[PUNT_RING_LOCAL]);
 	struct rig_ip what = {.src = "10.8.0.2", .dst = "10.8.0.1", .len = 84};
 
-	for (unsigned i = 0; i < capacity + 5; i++)
+	unsigned room = capacity * 6 / 8;
+	struct rig_packet probe;
+
+	for (unsigned i = 0; i < room + 5; i++)
 		rig_receive_from(&a, &what);
 	rig_turn_all();
 	rig_expect_drops(DROP_queue_full, 0, 5);
+	/* No error is owed to whom the ring has no room for. */
+	rig_receive_from(&a, &(struct rig_ip){.src = "10.8.0.2", .dst = "198.51.100.1", .len = 84});
+	rig_turn_all();
+	rig_expect_drops(DROP_no_route, 0, 1);
+	assert_int_equal(rte_ring_count(rig_worker(0)->punt[PUNT_RING_LOCAL]), room);
+	/* The rest is for neighbours: a solicitation of the LAN for an address of ours. */
+	rig_ip(&probe, &(struct rig_ip){.src = "fd00:20::2", .dst = "fd00:20::1", .len = 72});
+	probe.data[offsetof(struct rte_ipv6_hdr, proto)] = IPPROTO_ICMPV6;
+	probe.data[sizeof(struct rte_ipv6_hdr)] = 135;
+	rig_receive(RIG_LAN, &probe);
+	rig_turn_all();
+	rig_expect_no_drops();
+	assert_int_equal(rte_ring_count(rig_worker(0)->punt[PUNT_RING_LOCAL]), room + 1);
 }
 
 /* Neighbours: a bounded wait, the first packets, one question, and an end. */
@@ -449,6 +515,8 @@ main(void)
 		RIG_TEST(test_no_route),
 		RIG_TEST(test_unassigned_tunnel_addresses),
 		RIG_TEST(test_martians),
+		RIG_TEST(test_martian_sources),
+		RIG_TEST(test_group_frames_are_not_forwarded),
 		RIG_TEST(test_own_addresses_go_to_control),
 		RIG_TEST(test_a_full_local_ring_is_counted),
 		RIG_TEST(test_neighbour_that_does_not_answer),
