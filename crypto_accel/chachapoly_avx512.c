@@ -158,6 +158,26 @@ load_messages(struct scratch *s)
 	}
 }
 
+/* Not inlined: together they have more pointers than registers, and some end in vectors. */
+static __attribute__((noinline)) void
+tags_by_fours(struct scratch *s, unsigned g)
+{
+	s->powers_used = true;
+	poly_by_fours(s->tags + LANES * g, &s->messages[g], &s->poly[g], s->power);
+}
+
+static __attribute__((noinline)) void
+tags_horner(struct scratch *s, unsigned g)
+{
+	poly_horner(s->tags + LANES * g, &s->messages[g], &s->poly[g]);
+}
+
+static __attribute__((noinline)) void
+tags_horner_two(struct scratch *s, unsigned g)
+{
+	poly_horner_two(s->tags + LANES * g, &s->messages[g], &s->poly[g]);
+}
+
 static void
 poly_tags(struct scratch *s)
 {
@@ -165,15 +185,12 @@ poly_tags(struct scratch *s)
 
 	for (unsigned g = 0; g < groups;) {
 		if (s->messages[g].max_blocks > HORNER_MAX / 16) {
-			s->powers_used = true;
-			poly_by_fours(s->tags + LANES * g, &s->messages[g], &s->poly[g], s->power);
-			g++;
+			tags_by_fours(s, g++);
 		} else if (g + 1 < groups) {
-			poly_horner_two(s->tags + LANES * g, &s->messages[g], &s->poly[g]);
+			tags_horner_two(s, g);
 			g += 2;
 		} else {
-			poly_horner(s->tags + LANES * g, &s->messages[g], &s->poly[g]);
-			g++;
+			tags_horner(s, g++);
 		}
 	}
 }
