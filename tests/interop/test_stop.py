@@ -7,8 +7,10 @@
 
 import os
 import signal
+import time
+from pathlib import Path
 
-from lab import UAPI_DIR, run, wait_until
+from lab import UAPI_DIR, Process, run, wait_until
 from world import LAN_HOST4
 
 
@@ -38,6 +40,27 @@ def test_stale_sockets_of_a_killed_run_do_not_matter(world):
     assert world.gateway.socket.exists()
     world.gateway.start()
     run(["wg", "show", world.wg])
+
+
+def test_signals_during_start(world):
+    """Also the impatient one that repeats itself: an orderly end, whenever it begins."""
+    gateway = world.gateway
+    assert gateway.stop() == 0
+    for delay in (0.1, 0.3, 0.6, 1, 1.5):
+        gateway.process = Process(gateway.ns, [gateway.program(), "-c", gateway.file], gateway.log)
+        # Before its main() runs nothing of ours can help.
+        wait_until(lambda: "SigBlk:\t0000000000004002" in status_of(gateway), 5, "it starts")
+        time.sleep(delay)
+        gateway.process.child.send_signal(signal.SIGTERM)
+        time.sleep(0.02)
+        assert gateway.process.stop(signal.SIGINT) == 0
+        assert not gateway.socket.exists()
+        assert not (UAPI_DIR / f"{world.wg}.sock").exists()
+    gateway.start()
+
+
+def status_of(gateway):
+    return Path(f"/proc/{gateway.process.pid}/status").read_text()
 
 
 def test_socket_modes(world):
