@@ -108,64 +108,116 @@ compare_prefixes(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct ip_prefix));
 }
 
-/* Give back the first n prefixes, as far as they were newly taken. */
-static void
-undo(struct peer *peer, const struct ip_prefix *prefixes, uint32_t n, const uint32_t *taken_from)
-{
-	struct control *c = peer->control;
-	uint32_t nobody;
-	char err[128];
-
-	for (uint32_t i = n; i-- > 0;) {
-		if (taken_from[i] == peer->id)
-			continue;
-		if (taken_from[i] == PKT_NO_PEER)
-			dp_peer_disallow(c->dp, peer->dp, &prefixes[i]);
-		else /* changes an entry that exists: cannot lack room */
-			dp_peer_allow(c->dp, c->by_id[taken_from[i]]->dp, &prefixes[i], &nobody,
-				err, sizeof(err));
-	}
-}
-
 /*
  * A peer that loses a prefix to another keeps it in its list: the forwarding
  * table knows the owner, and gives up nothing on behalf of anyone else.
  */
 int
-peer_set_allowed_ips(
-	struct peer *peer, const struct ip_prefix *prefixes, uint32_t n, char *err, size_t err_size)
+prefix_edit_begin(struct prefix_edit *e, struct peer *peer, const struct ip_prefix *prefixes,
+	uint32_t n, char *err, size_t err_size)
 {
-	struct control *c = peer->control;
-	struct ip_prefix *list = calloc(n + 1, sizeof(*list));
-	uint32_t *taken_from = malloc((n + 1) * sizeof(*taken_from));
-
-	if (list == NULL || taken_from == NULL) {
+	*e = (struct prefix_edit){
+		.peer = peer,
+		.list = calloc(n + 1, sizeof(*e->list)),
+		.taken_from = malloc((n + 1) * sizeof(*e->taken_from)),
+		.n = n,
+	};
+	if (e->list == NULL || e->taken_from == NULL) {
 		snprintf(err, err_size, "out of memory");
-		goto fail;
+		prefix_edit_fini(e);
+		return -1;
 	}
-	for (uint32_t i = 0; i < n; i++) {
-		list[i].addr = prefixes[i].addr;
-		list[i].len = prefixes[i].len;
+	for (uint32_t i = 0; i < n; i++) { /* without what pads the structure: it is compared */
+		e->list[i].addr = prefixes[i].addr;
+		e->list[i].len = prefixes[i].len;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		if (dp_peer_allow(c->dp, peer->dp, &list[i], &taken_from[i], err, err_size) != 0) {
-			undo(peer, list, i, taken_from);
-			goto fail;
-		}
-	qsort(list, n, sizeof(*list), compare_prefixes);
-	for (uint32_t i = 0; i < peer->n_allowed_ips; i++)
-		if (bsearch(&peer->allowed_ips[i], list, n, sizeof(*list), compare_prefixes) ==
-			NULL)
-			dp_peer_disallow(c->dp, peer->dp, &peer->allowed_ips[i]);
-	free(peer->allowed_ips);
-	free(taken_from);
-	peer->allowed_ips = list;
-	peer->n_allowed_ips = n;
 	return 0;
-fail:
-	free(list);
-	free(taken_from);
-	return -1;
+}
+
+void
+prefix_edit_fini(struct prefix_edit *e)
+{
+	free(e->list);
+	free(e->taken_from);
+	e->list = NULL;
+	e->taken_from = NULL;
+}
+
+/* Give a prefix back, if it was newly taken. */
+static void
+edit_undo(const struct prefix_edit *e, uint32_t i)
+{
+	struct control *c = e->peer->control;
+	uint32_t nobody;
+	char err[128];
+
+	if (e->taken_from[i] == e->peer->id)
+		return;
+	if (e->taken_from[i] == PKT_NO_PEER)
+		dp_peer_disallow(c->dp, e->peer->dp, &e->list[i]);
+	else /* changes an entry that exists: cannot lack room */
+		dp_peer_allow(c->dp, c->by_id[e->taken_from[i]]->dp, &e->list[i], &nobody, err,
+			sizeof(err));
+}
+
+static void
+edit_remove_old(const struct prefix_edit *e, uint32_t i)
+{
+	struct peer *peer = e->peer;
+	const struct ip_prefix *old = &peer->allowed_ips[i];
+
+	if (bsearch(old, e->list, e->n, sizeof(*e->list), compare_prefixes) == NULL)
+		dp_peer_disallow(peer->control->dp, peer->dp, old);
+}
+
+static void
+edit_finish(struct prefix_edit *e)
+{
+	struct peer *peer = e->peer;
+
+	free(peer->allowed_ips);
+	peer->allowed_ips = e->list;
+	peer->n_allowed_ips = e->n;
+	e->list = NULL;
+	prefix_edit_fini(e);
+}
+
+enum edit_state
+prefix_edit_run(struct prefix_edit *e, uint32_t *budget, char *err, size_t err_size)
+{
+	struct peer *peer = e->peer;
+
+	for (; *budget > 0; (*budget)--) {
+		switch (e->phase) {
+		case EDIT_ADDS:
+			if (e->at == e->n) {
+				qsort(e->list, e->n, sizeof(*e->list), compare_prefixes);
+				e->phase = EDIT_REMOVES;
+				e->at = 0;
+			} else if (dp_peer_allow(peer->control->dp, peer->dp, &e->list[e->at],
+					   &e->taken_from[e->at], err, err_size) == 0) {
+				e->at++;
+			} else {
+				e->phase = EDIT_UNDOES;
+			}
+			break;
+		case EDIT_REMOVES:
+			if (e->at == peer->n_allowed_ips) {
+				edit_finish(e);
+				return EDIT_DONE;
+			}
+			edit_remove_old(e, e->at++);
+			break;
+		case EDIT_UNDOES:
+			if (e->at == 0) {
+				prefix_edit_fini(e);
+				return EDIT_REFUSED;
+			}
+			edit_undo(e, --e->at);
+			break;
+		}
+	}
+	return EDIT_MORE;
 }
 
 const char *

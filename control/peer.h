@@ -78,10 +78,33 @@ struct peer *peer_find(struct control *c, uint8_t iface, const uint8_t public_ke
 /* By the id and generation of an event; NULL if the peer is gone. */
 struct peer *peer_find_id(struct control *c, uint32_t id, uint32_t generation);
 
-/* Make the allowed-IPs these, adding before removing. 0; or -1 with a reason and nothing changed.
+/*
+ * Make the allowed-IPs these, adding before removing, a bounded number at a
+ * time: tens of thousands of prefixes of one peer take seconds. The peer must
+ * stay, and nobody else's allowed-IPs may be edited meanwhile.
  */
-int peer_set_allowed_ips(struct peer *peer, const struct ip_prefix *prefixes, uint32_t n, char *err,
-	size_t err_size);
+struct prefix_edit {
+	struct peer *peer;
+	struct ip_prefix *list; /* the new ones; NULL: nothing is under way */
+	uint32_t *taken_from; /* who had each of them */
+	uint32_t n, at;
+	enum { EDIT_ADDS, EDIT_REMOVES, EDIT_UNDOES } phase;
+};
+
+enum edit_state {
+	EDIT_MORE, /* run it again */
+	EDIT_DONE,
+	EDIT_REFUSED, /* with a reason in err, and nothing changed */
+};
+
+/* prefixes are copied. 0; or -1 with a reason in err. */
+int prefix_edit_begin(struct prefix_edit *e, struct peer *peer, const struct ip_prefix *prefixes,
+	uint32_t n, char *err, size_t err_size);
+/* Takes one from *budget for each step. err may be written before the end: keep it. */
+enum edit_state prefix_edit_run(
+	struct prefix_edit *e, uint32_t *budget, char *err, size_t err_size);
+/* Only for one that is given up in between. */
+void prefix_edit_fini(struct prefix_edit *e);
 
 /* "wg0: alice": for log lines. Valid until the next call. */
 const char *peer_label(const struct peer *peer);

@@ -11,6 +11,9 @@
 
 /* Changes applied, or peers described, between two looks at packets and timers. */
 #define SLICE 64
+/* Nor longer than this: in a large table an allowed-IP takes up to a millisecond. */
+#define SLICE_NS (5 * NS_PER_MS)
+#define PREFIX_STEPS 16 /* of a change of allowed-IPs between two looks at the clock */
 
 enum request_type { REQUEST_APPLY, REQUEST_PEER_INFO, REQUEST_PRIVATE_KEY };
 
@@ -23,6 +26,9 @@ struct request {
 	const struct peer_change *changes;
 	char *field, *err;
 	size_t field_size, err_size;
+	/* Of changes[done]. */
+	struct prefix_edit edit;
+	bool fresh; /* the peer was added by it */
 	/* REQUEST_PEER_INFO */
 	struct peer_info *info;
 	/* REQUEST_PRIVATE_KEY */
@@ -52,6 +58,8 @@ ask(struct control *c, struct request *r)
 	while (!r->answered && !q->closed)
 		pthread_cond_wait(&q->answered, &q->lock);
 	pthread_mutex_unlock(&q->lock);
+	if (!r->answered)
+		prefix_edit_fini(&r->edit); /* the loop has ended in the middle of it */
 	return r->answered;
 }
 
@@ -134,40 +142,59 @@ set_plain(struct peer *peer, const struct peer_change *change)
 	handshake_rearm(peer);
 }
 
-static bool
-apply_put(struct control *c, const struct peer_change *change, const struct request *r)
+/* DONE: nothing to be done; MORE: r->edit is under way. */
+static enum edit_state
+begin_change(struct control *c, const struct peer_change *change, struct request *r)
 {
 	struct peer *peer = peer_find(c, change->iface, change->public_key);
-	bool fresh = peer == NULL;
+	bool put = change->op == CHANGE_PUT;
 
-	if (fresh)
+	if (peer == NULL && !put)
+		return EDIT_DONE;
+	r->fresh = peer == NULL;
+	if (r->fresh)
 		peer = peer_create(c, change->iface, change->public_key, r->err, r->err_size);
 	if (peer == NULL) {
 		refuse(r, "public_key");
-		return false;
+		return EDIT_REFUSED;
 	}
-	if (peer_set_allowed_ips(
-		    peer, change->allowed_ips, change->n_allowed_ips, r->err, r->err_size) != 0) {
-		refuse(r, "allowed_ips");
-		if (fresh)
-			peer_destroy(peer);
-		return false;
-	}
-	set_plain(peer, change);
-	return true;
+	/* It may be heard of before its prefixes are all there, but not without its psk. */
+	if (r->fresh)
+		set_plain(peer, change);
+	if (prefix_edit_begin(&r->edit, peer, put ? change->allowed_ips : NULL,
+		    put ? change->n_allowed_ips : 0, r->err, r->err_size) == 0)
+		return EDIT_MORE;
+	refuse(r, "allowed_ips");
+	if (r->fresh)
+		peer_destroy(peer);
+	return EDIT_REFUSED;
 }
 
-static bool
-apply_one(struct control *c, const struct peer_change *change, const struct request *r)
+static enum edit_state
+apply_some(struct control *c, struct request *r, uint32_t *budget)
 {
+	const struct peer_change *change = &r->changes[r->done];
+	enum edit_state state = EDIT_MORE;
 	struct peer *peer;
 
-	if (change->op == CHANGE_PUT)
-		return apply_put(c, change, r);
-	peer = peer_find(c, change->iface, change->public_key);
-	if (peer != NULL)
+	if (r->edit.list == NULL)
+		state = begin_change(c, change, r);
+	if (state != EDIT_MORE)
+		return state;
+	peer = r->edit.peer;
+	state = prefix_edit_run(&r->edit, budget, r->err, r->err_size);
+	if (state == EDIT_MORE)
+		return EDIT_MORE;
+	if (state == EDIT_REFUSED) {
+		refuse(r, "allowed_ips");
+		if (r->fresh)
+			peer_destroy(peer);
+	} else if (change->op == CHANGE_DELETE) {
 		peer_destroy(peer);
-	return true;
+	} else if (!r->fresh) {
+		set_plain(peer, change);
+	}
+	return state;
 }
 
 /* True when the request is finished. */
@@ -175,14 +202,17 @@ static bool
 apply_slice(struct control *c, struct request *r)
 {
 	uint32_t end = RTE_MIN(r->done + SLICE, r->n);
-	bool ok = true;
+	uint64_t start = dp_now_ns();
+	enum edit_state state;
 
-	while (ok && r->done < end) {
-		ok = apply_one(c, &r->changes[r->done], r);
-		r->done += ok;
-	}
+	do {
+		uint32_t budget = PREFIX_STEPS;
+
+		state = apply_some(c, r, &budget);
+		r->done += state == EDIT_DONE;
+	} while (state != EDIT_REFUSED && r->done < end && dp_now_ns() - start < SLICE_NS);
 	dp_allow_commit(c->dp);
-	return !ok || r->done == r->n;
+	return state == EDIT_REFUSED || r->done == r->n;
 }
 
 static void

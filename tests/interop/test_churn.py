@@ -10,7 +10,7 @@ nothing.
 import json
 from contextlib import ExitStack
 
-from lab import PingStream, UdpStream, UnixHttp, genkey, run
+from lab import PingStream, UdpStream, UnixHttp, genkey, run, wg_dump
 from world import LAN_HOST4, LAN_HOST6
 
 TIMES = 1000
@@ -54,3 +54,17 @@ def test_nobody_else_notices(world):
     mbufs = world.gateway.api("GET", "/v1/status")["mbufs"]
     assert mbufs["in_use"] < mbufs["total"] / 2
     assert len(run(["wg", "show", world.wg, "peers"]).stdout.splitlines()) == 2
+
+
+def test_a_list_that_does_not_fit_changes_nothing(world):
+    """Refused at its 18 000th prefix or so, it gives back what it had taken from c2 by then."""
+    before = {k: p["allowed_ips"] for k, p in wg_dump(world.wg)[1].items()}
+    many = ["10.8.0.3/32", "fd00:8::3/128"] + [f"10.64.{i >> 8}.{i & 255}/32"
+                                               for i in range(20000)]
+    status, answer = world.gateway.request(
+        "PATCH", f"/v1/interfaces/{world.wg}/peers/c1", {"allowed_ips": many})
+    assert status == 409 and answer["error"]["field"] == "allowed_ips"
+    assert {k: p["allowed_ips"] for k, p in wg_dump(world.wg)[1].items()} == before
+    for client in (world.c1, world.c2):
+        world.expect_ping(client, LAN_HOST4)
+        world.expect_ping(client, LAN_HOST6)
