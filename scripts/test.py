@@ -95,9 +95,10 @@ def main():
     tally.meson("build")
 
     waits = pytest("waits", "-m", "waits")  # minutes of the protocol's timers, little CPU
+    guest = pytest("guest", "-m", "guest")  # with the one Linux guest
     say("interop tests")
-    fast = pytest("interop", "-m", "not waits" if long else "not waits and not long")
-    finish(tally, "interop", fast)
+    fast = "not waits and not guest"
+    finish(tally, "interop", pytest("interop", "-m", fast if long else fast + " and not long"))
     say("unit tests under ASan and UBSan")
     # The sanitizers make gcc warn of what cannot be; the release build has -Werror.
     if build("build-asan", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=false",
@@ -105,6 +106,8 @@ def main():
         tally.meson("build-asan")
     else:
         tally.add("build-asan: build", False)
+    say("interop tests with the Linux guest")
+    finish(tally, "guest", guest)
     say("what waits for the protocol's timers")
     finish(tally, "waits", waits)
 

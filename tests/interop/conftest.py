@@ -75,12 +75,15 @@ def make_site(request, tmp_path_factory, nat=False):
             vm.clear()
         made_lab.close()
 
-@pytest.fixture(scope="module", params=KINDS)
+BOTH = [pytest.param(k, marks=pytest.mark.guest) if k == "linux" else k for k in KINDS]
+
+
+@pytest.fixture(scope="module", params=BOTH)
 def site(request, tmp_path_factory):
     """sites.py's topology with nothing running in it, for each counterpart in turn."""
     yield from make_site(request, tmp_path_factory)
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=BOTH)
 def nat_site(request, tmp_path_factory):
     """... with c1's second cable behind a NAT."""
     yield from make_site(request, tmp_path_factory, nat=True)

@@ -10,6 +10,8 @@ import pytest
 
 import matrix
 
+pytestmark = pytest.mark.guest
+
 
 @pytest.fixture(scope="module")
 def done(lab, vm):
