@@ -10,7 +10,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from counterparts import KINDS  # noqa: E402
 from lab import UAPI_DIR, Gateway, Lab, LabError, preflight, remove_sockets, sweep  # noqa: E402
-
 from linux_vm import LinuxVm  # noqa: E402
 from sites import Site  # noqa: E402
 from world import World  # noqa: E402
@@ -18,6 +17,7 @@ from world import World  # noqa: E402
 PROGRAMS = ("ip", "ss", "ethtool", "ping", "iperf3", "curl", "wg", "wireguard-go",
             "qemu-system-x86_64", "busybox", "modprobe", "depmod")
 _labs = 0
+
 
 def machine_lacks():
     """What is missing, a line each."""
@@ -28,6 +28,7 @@ def machine_lacks():
     except LabError as e:
         lacks.append(str(e))
     return lacks
+
 
 @pytest.fixture(scope="session", autouse=True)
 def machine():
@@ -42,6 +43,7 @@ def machine():
     for name in sweep(r"wgt(\d+)x\d+-.*", owner_gone):
         remove_sockets(name.split("-")[0])
 
+
 @pytest.fixture(scope="session")
 def guest(tmp_path_factory):
     """The guest of linux_vm.py, booted when the first module wants it."""
@@ -53,11 +55,13 @@ def guest(tmp_path_factory):
         vm.stop()
         lab.close()
 
+
 @pytest.fixture(scope="module")
 def vm(guest):
     """The guest for one module, which leaves it as it was."""
     yield guest
     guest.clear()
+
 
 def make_site(request, tmp_path_factory, nat=False):
     """A Site for the module's parameter, one of counterparts.KINDS, and its end."""
@@ -75,6 +79,7 @@ def make_site(request, tmp_path_factory, nat=False):
             vm.clear()
         made_lab.close()
 
+
 BOTH = [pytest.param(k, marks=pytest.mark.guest) if k == "linux" else k for k in KINDS]
 
 
@@ -83,10 +88,12 @@ def site(request, tmp_path_factory):
     """sites.py's topology with nothing running in it, for each counterpart in turn."""
     yield from make_site(request, tmp_path_factory)
 
+
 @pytest.fixture(scope="module", params=BOTH)
 def nat_site(request, tmp_path_factory):
     """... with c1's second cable behind a NAT."""
     yield from make_site(request, tmp_path_factory, nat=True)
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
@@ -97,6 +104,7 @@ def lab(tmp_path_factory):
     yield made
     made.close()
 
+
 @pytest.fixture(scope="module")
 def bare(lab):
     """The topology of world.py with nothing running in it."""
@@ -104,6 +112,7 @@ def bare(lab):
     yield made
     if made.gateway and made.gateway.alive():
         leave(made.gateway)
+
 
 @pytest.fixture(scope="module")
 def world(bare):
@@ -113,6 +122,7 @@ def world(bare):
     bare.start_clients()
     return bare
 
+
 def leave(gateway):
     """Every module's last check: an orderly end leaves nothing behind."""
     names = [i["name"] for i in gateway.config["interfaces"]]
@@ -120,6 +130,7 @@ def leave(gateway):
     assert status == 0, f"SIGTERM ended wgdp with {status}: {gateway.process.tail()}"
     left = [p for p in [gateway.socket, *(UAPI_DIR / f"{n}.sock" for n in names)] if p.exists()]
     assert not left, f"sockets left behind: {left}"
+
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
