@@ -18,12 +18,12 @@
 
 #include "dataplane/addr.h"
 
-#define CONFIG_NAME_SIZE 16    /* with the terminator, as IFNAMSIZ */
+#define CONFIG_NAME_SIZE 16 /* with the terminator, as IFNAMSIZ */
 #define CONFIG_ERROR_SIZE 1024 /* enough for any error of this room's files */
 
 enum config_idle {
 	CONFIG_IDLE_ADAPTIVE = 0, /* workers nap when there is nothing to do */
-	CONFIG_IDLE_POLL,         /* workers never sleep */
+	CONFIG_IDLE_POLL, /* workers never sleep */
 };
 
 struct config_dataplane {
@@ -32,10 +32,10 @@ struct config_dataplane {
 	 * distinct; with idle adaptive one CPU may be named more than once, so
 	 * they are CPUs to pin to, not lcore ids.
 	 */
-	unsigned control_lcore;  /* default 0 */
+	unsigned control_lcore; /* default 0 */
 	unsigned *worker_lcores; /* default [1]; [0] on a machine of one CPU */
 	unsigned n_worker_lcores;
-	bool hugepages;     /* default true */
+	bool hugepages; /* default true */
 	uint32_t memory_mb; /* MiB; default 1024; at least config_memory_need_mb() */
 	uint32_t max_peers; /* of all interfaces; 1 to 1000000, default 10000 */
 	enum config_idle idle;
@@ -54,27 +54,27 @@ struct config_port {
 
 struct config_route {
 	struct ip_prefix to; /* no host bits; each destination once */
-	struct ip_addr via;  /* same family; on a connected prefix of the port, not own */
-	unsigned port;       /* index into ports of the one that reaches via */
+	struct ip_addr via; /* same family; on a connected prefix of the port, not own */
+	unsigned port; /* index into ports of the one that reaches via */
 };
 
 struct config_interface {
 	char name[CONFIG_NAME_SIZE];
 	char *private_key_file; /* resolved path */
 	uint8_t private_key[32];
-	uint16_t listen_port;        /* 1 to 65535, no two interfaces the same */
+	uint16_t listen_port; /* 1 to 65535, no two interfaces the same */
 	struct ip_prefix *addresses; /* the gateway's own in the tunnel; may be none */
 	unsigned n_addresses;
-	uint16_t mtu;  /* inner MTU; 576 (1280 with an IPv6 address) to 9000, default 1420 */
-	bool hairpin;  /* between its peers; default allow */
+	uint16_t mtu; /* inner MTU; 576 (1280 with an IPv6 address) to 9000, default 1420 */
+	bool hairpin; /* between its peers; default allow */
 	char *peer_db; /* resolved path; its directory exists, the file need not */
 };
 
 struct config_control {
 	char *socket; /* resolved path, fits sun_path; default /run/wgdp/control.sock */
-	mode_t mode;  /* default 0660 */
+	mode_t mode; /* default 0660 */
 	bool has_group;
-	gid_t group;    /* meaningful when has_group */
+	gid_t group; /* meaningful when has_group */
 	char *uapi_dir; /* default /var/run/wireguard; DIR/NAME.sock fits sun_path */
 };
 

@@ -14,12 +14,12 @@ struct rules {
 	size_t err_size;
 };
 
-#define FAIL(r, section, item, key, member, ...)                                                   \
-	config_error((r)->root, (r)->c,                                                            \
-		&(struct config_place){(section), (item), (key), (member)}, (r)->err,              \
+#define FAIL(r, section, item, key, member, ...) \
+	config_error((r)->root, (r)->c, \
+		&(struct config_place){(section), (item), (key), (member)}, (r)->err, \
 		(r)->err_size, __VA_ARGS__)
-#define WARN(r, section, item, key, ...)                                                           \
-	config_warn((r)->root, (r)->c, &(struct config_place){(section), (item), (key), -1},       \
+#define WARN(r, section, item, key, ...) \
+	config_warn((r)->root, (r)->c, &(struct config_place){(section), (item), (key), -1}, \
 		__VA_ARGS__)
 
 /* ---- dataplane ---------------------------------------------------------- */

@@ -13,7 +13,7 @@ struct section_rule {
 	const char *name;
 	const struct key_rule *keys;
 	size_t n_keys;
-	size_t offset;    /* in struct config: of the struct, or of the pointer to a list of them */
+	size_t offset; /* in struct config: of the struct, or of the pointer to a list of them */
 	size_t item_size; /* 0 when it is no list */
 	size_t count_offset;
 	uint32_t n_min, n_max;
@@ -22,8 +22,8 @@ struct section_rule {
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define FIELD(type, field) .offset = offsetof(type, field), .size = sizeof(((type *)0)->field)
-#define MEMBERS(type, field, count, at_least, at_most)                                             \
-	.list = true, .offset = offsetof(type, field), .size = sizeof(*((type *)0)->field),        \
+#define MEMBERS(type, field, count, at_least, at_most) \
+	.list = true, .offset = offsetof(type, field), .size = sizeof(*((type *)0)->field), \
 	.count_offset = offsetof(type, count), .n_min = (at_least), .n_max = (at_most)
 
 /* ---- the table ---------------------------------------------------------- */

@@ -30,9 +30,9 @@ int rules_check_files(const struct ynode *root, struct config *c, char *err, siz
 /* Where an error is: the deepest of these that exists gives the line. */
 struct config_place {
 	const char *section;
-	int item;        /* of a section that is a list, or -1 */
+	int item; /* of a section that is a list, or -1 */
 	const char *key; /* or NULL */
-	int member;      /* of a key that is a list, or -1 */
+	int member; /* of a key that is a list, or -1 */
 };
 
 int config_error(const struct ynode *root, const struct config *c, const struct config_place *place,

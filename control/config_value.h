@@ -10,24 +10,24 @@
 #include "control/yaml_tree.h"
 
 enum value_type {
-	VALUE_UINT,   /* uint16_t or uint32_t, by size */
-	VALUE_BOOL,   /* bool */
+	VALUE_UINT, /* uint16_t or uint32_t, by size */
+	VALUE_BOOL, /* bool */
 	VALUE_CHOICE, /* index into choices; bool or an enum, by size */
-	VALUE_NAME,   /* char[CONFIG_NAME_SIZE] */
-	VALUE_TEXT,   /* char * */
-	VALUE_PATH,   /* char *, resolved */
-	VALUE_OWN,    /* struct ip_prefix: an own address, with its network's length */
-	VALUE_NET,    /* struct ip_prefix: a network */
-	VALUE_ADDR,   /* struct ip_addr */
-	VALUE_MODE,   /* mode_t */
-	VALUE_GROUP,  /* gid_t; and a bool in count_offset tells that there is one */
+	VALUE_NAME, /* char[CONFIG_NAME_SIZE] */
+	VALUE_TEXT, /* char * */
+	VALUE_PATH, /* char *, resolved */
+	VALUE_OWN, /* struct ip_prefix: an own address, with its network's length */
+	VALUE_NET, /* struct ip_prefix: a network */
+	VALUE_ADDR, /* struct ip_addr */
+	VALUE_MODE, /* mode_t */
+	VALUE_GROUP, /* gid_t; and a bool in count_offset tells that there is one */
 };
 
 struct key_rule {
 	const char *name;
 	enum value_type type;
 	size_t offset, size; /* of the field; of a member, when it is a list */
-	uint32_t min, max;   /* of a number; of a text's length */
+	uint32_t min, max; /* of a number; of a text's length */
 	const char *const *choices;
 	bool list;
 	size_t count_offset; /* unsigned number of members */

@@ -11,7 +11,7 @@
 
 #include "crypto_accel/crypto_accel.h"
 
-#define KEY_CHARS 43     /* base64 characters that carry 32 bytes */
+#define KEY_CHARS 43 /* base64 characters that carry 32 bytes */
 #define KEY_FILE_MAX 128 /* bytes; a key, and room for white space behind it */
 
 _Static_assert(KEY_STRLEN == sodium_base64_ENCODED_LEN(KEY_LEN, sodium_base64_VARIANT_ORIGINAL),

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define KEY_LEN 32
-#define KEY_STRLEN 45     /* standard base64, padded, as wg prints it; with terminator */
+#define KEY_STRLEN 45 /* standard base64, padded, as wg prints it; with terminator */
 #define KEY_URL_STRLEN 44 /* URL-safe base64, without padding; with terminator */
 
 /*

@@ -16,19 +16,19 @@
 
 #include "dataplane/addr.h"
 
-#define PEER_NAME_SIZE 64          /* with the terminator */
+#define PEER_NAME_SIZE 64 /* with the terminator */
 #define PEER_ALLOWED_IPS_MAX 65536 /* of one peer */
 
 struct peer_spec {
 	char name[PEER_NAME_SIZE];
 	uint8_t public_key[32];
 	bool has_preshared_key;
-	uint8_t preshared_key[32];     /* zero when there is none */
+	uint8_t preshared_key[32]; /* zero when there is none */
 	struct ip_prefix *allowed_ips; /* host bits cleared, no two the same */
-	unsigned n;                    /* of allowed_ips */
-	struct ip_endpoint endpoint;   /* addr.family is IP_NONE when unset */
+	unsigned n; /* of allowed_ips */
+	struct ip_endpoint endpoint; /* addr.family is IP_NONE when unset */
 	uint16_t persistent_keepalive; /* seconds, 0 is off */
-	uint32_t line;                 /* where it stands in its file; 0 when not from one */
+	uint32_t line; /* where it stands in its file; 0 when not from one */
 	uint32_t allowed_ips_line;
 };
 

@@ -22,11 +22,11 @@ enum ynode_kind {
 /* Belongs to its struct ytree; the file's text, so perhaps a secret. */
 struct ynode {
 	enum ynode_kind kind;
-	bool quoted;         /* scalar: it stood in quotes, so it is text */
-	uint32_t line;       /* from 1; in a map, its key's line */
-	uint32_t n;          /* members of a list or map, bytes of a scalar */
-	const char *text;    /* scalar: terminated, without NUL inside */
-	const char *key;     /* its key, as member of a map */
+	bool quoted; /* scalar: it stood in quotes, so it is text */
+	uint32_t line; /* from 1; in a map, its key's line */
+	uint32_t n; /* members of a list or map, bytes of a scalar */
+	const char *text; /* scalar: terminated, without NUL inside */
+	const char *key; /* its key, as member of a map */
 	struct ynode *first; /* of a list's or map's members */
 	struct ynode *next;
 };

@@ -81,6 +81,7 @@ initiator_sends, responder_sends = kdf(2, ck, b"")
 
 print("/* SPDX-License-Identifier: BSD-3-Clause */")
 print("/* Printed by noise_vector.py. */")
+print("/* clang-format off */")
 for name in ("s_i", "s_r", "e_i", "psk", "stamp", "initiation", "ck_initiation",
              "hash_initiation", "response", "initiator_sends", "responder_sends"):
     data = globals()[name]

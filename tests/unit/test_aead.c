@@ -29,7 +29,7 @@ struct burst {
 	struct aead_op ops[AEAD_BURST_MAX];
 	uint8_t keys[AEAD_BURST_MAX][AEAD_KEY_LEN];
 	uint8_t *memory; /* AEAD_BURST_MAX slots, what the implementation works on */
-	uint8_t *plain;  /* likewise: the texts */
+	uint8_t *plain; /* likewise: the texts */
 	uint8_t *sealed; /* likewise: the oracle's answers */
 };
 

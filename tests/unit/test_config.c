@@ -628,7 +628,7 @@ test_check_with_peers(void **state)
 	write_file("wg1.yaml",
 		"peers:\n- {name: b, public_key: " K1 "}\n- {name: c, public_key: " K2 "}\n");
 	check_says("wg1.yaml", ":3: peers: expected at most 2 peers on all interfaces "
-				 "(max_peers), found more");
+			       "(max_peers), found more");
 	write_file("wg1.yaml", "peers:\n- {name: b, public_key: AAAA}\n");
 	check_says("wg1.yaml",
 		":2: peers[0].public_key: expected a key of 32 bytes in base64, found \"AAAA\"");
