@@ -5,9 +5,11 @@
     c2 ========|
 """
 
+import time
+
 import pytest
 
-from lab import iperf3
+from lab import iperf3, wait_until
 from world import LAN_HOST4, LAN_HOST6
 
 
@@ -61,7 +63,12 @@ def counters(world):
 
 def test_counters_agree_with_the_client(world):
     """What one side says it sent, the other says it received, to the byte."""
-    before = counters(world)
+    def at_rest():
+        """The streams before may still be saying goodbye."""
+        first = counters(world)
+        time.sleep(1)
+        return first if counters(world) == first else None
+    before = wait_until(at_rest, 30, "the counters stand still")
     for size in (0, 17, 1000, 1392):
         world.expect_ping(world.c1, LAN_HOST4, 10, extra=("-s", size))
     up_sent, up_got, down_got, down_sent = (b - a for a, b in zip(before, counters(world)))
