@@ -302,12 +302,13 @@ run_aead(const struct bench_crypto_args *args)
 static int
 usage(FILE *to)
 {
-	fprintf(to, "usage: wgdp-bench crypto [--json] [--cold] [--align BYTES] [--bench LIST]\n"
-		    "       [--impl LIST] [--size LIST] [--burst LIST]\n"
-		    "  --cold   buffers that are in the L3 cache, not nearer\n"
-		    "  --align  first byte of each buffer past a 64-byte line, 0 to 63\n"
-		    "  LIST     comma-separated, such as 64,1420,mix or ipsecmb,auto;\n"
-		    "           benches: aead, x25519, x25519_base, blake2s\n");
+	fprintf(to,
+		"usage: wgdp-bench crypto [--json] [--cold] [--align BYTES] [--bench LIST]\n"
+		"       [--impl LIST] [--size LIST] [--burst LIST]\n"
+		"  --cold   buffers that are in the L3 cache, not nearer\n"
+		"  --align  first byte of each buffer past a 64-byte line, 0 to 63\n"
+		"  LIST     comma-separated, such as 64,1420,mix or ipsecmb,auto;\n"
+		"           benches: aead, x25519, x25519_base, blake2s, handshake_responder\n");
 	return to == stderr ? 2 : 0;
 }
 
@@ -366,6 +367,8 @@ bench_crypto(int argc, char **argv)
 		status = run_aead(&args);
 	if (status == 0)
 		status = bench_handshake_parts(&args, wanted);
+	if (status == 0)
+		status = bench_responder(&args, wanted);
 	bench_end();
 	return status;
 }

@@ -15,4 +15,8 @@ struct bench_crypto_args {
 int bench_handshake_parts(
 	const struct bench_crypto_args *args, bool (*wanted)(const char *list, const char *name));
 
+/* Whole handshakes of a responder, eight in step. */
+int bench_responder(
+	const struct bench_crypto_args *args, bool (*wanted)(const char *list, const char *name));
+
 #endif

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <malloc.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -498,6 +500,83 @@ test_extreme_texts(struct burst *b)
 	}
 }
 
+#define STACK_LEN (256 * 1024)
+
+/* Instrumented code has frames of another shape than what is shipped. */
+#if defined(__SANITIZE_ADDRESS__)
+#define INSTRUMENTED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define INSTRUMENTED true
+#endif
+#endif
+#ifndef INSTRUMENTED
+#define INSTRUMENTED false
+#endif
+
+static struct burst *on_stack;
+static ucontext_t here, there;
+
+static void
+seal_and_open(void)
+{
+	aead_seal_burst(on_stack->ctx, on_stack->ops, on_stack->n);
+	aead_open_burst(on_stack->ctx, on_stack->ops, on_stack->n);
+}
+
+static void
+assert_absent(const uint8_t *in, size_t len, const uint8_t *secret, const char *what)
+{
+	if (in != NULL && len > 0 && memmem(in, len, secret, 16) != NULL)
+		fail_msg("%s is left in memory", what);
+}
+
+/*
+ * On a stack of its own, and with the context's memory in view: keys, Poly1305
+ * keys and key stream are gone afterwards. Not for ipsec-mb: its memory is its own.
+ */
+static void
+test_secrets_wiped(struct burst *b)
+{
+	uint8_t *stack = malloc(STACK_LEN);
+	size_t scratch_len = b->ctx->scratch != NULL ? malloc_usable_size(b->ctx->scratch) : 0;
+
+	assert_non_null(stack);
+	on_stack = b;
+	for (b->n = 1; b->n <= 64; b->n = b->n * 2 + 1) {
+		for (unsigned i = 0; i < b->n; i++)
+			prepare(b, i, i % 3 == 0 ? 64 : 200 + i * 20, i, i);
+		memset(stack, 0, STACK_LEN);
+		getcontext(&there);
+		there.uc_stack.ss_sp = stack;
+		there.uc_stack.ss_size = STACK_LEN;
+		there.uc_link = &here;
+		makecontext(&there, seal_and_open, 0);
+		assert_int_equal(swapcontext(&here, &there), 0);
+		for (unsigned i = 0; i < b->n; i++) {
+			uint8_t nonce[12], block[2][64];
+
+			assert_int_equal(b->ops[i].result, AEAD_OK);
+			nonce_from_counter(nonce, i);
+			chacha20_ref_block(block[0], b->keys[i], 0, nonce);
+			chacha20_ref_block(block[1], b->keys[i], 1, nonce);
+			for (unsigned m = 0; m < 2; m++) {
+				const uint8_t *in = m == 0 ? stack : b->ctx->scratch;
+				size_t len = m == 0 ? STACK_LEN : scratch_len;
+
+				assert_absent(in, len, b->keys[i], "a key");
+				assert_absent(in, len, b->keys[i] + 16, "half a key");
+				assert_absent(in, len, block[0], "r of Poly1305");
+				assert_absent(in, len, block[0] + 16, "s of Poly1305");
+				assert_absent(in, len, block[1], "key stream");
+				assert_absent(in, len, block[1] + 48, "key stream");
+				assert_absent(in, len, b->ops[i].data, "text");
+			}
+		}
+	}
+	free(stack);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct burst *b);
@@ -512,6 +591,7 @@ static const struct {
 	{"guard_pages", test_guard_pages},
 	{"poly1305_edges", test_poly1305_edges},
 	{"extreme_texts", test_extreme_texts},
+	{"secrets_wiped", test_secrets_wiped},
 };
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
 
@@ -527,6 +607,9 @@ run_case(void **state)
 	struct burst *b;
 
 	if (!run->impl->usable())
+		skip();
+	if (cases[run->which].run == test_secrets_wiped &&
+		(INSTRUMENTED || strncmp(run->impl->name, "ipsecmb", 7) == 0))
 		skip();
 	rng_state = 1;
 	b = burst_create(run->impl);
