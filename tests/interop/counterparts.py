@@ -6,7 +6,7 @@ number of them can share a cable, and what a tunnel's host sends goes through th
 nowhere. The UDP socket stays where the interface was made, in outer.
 """
 
-from lab import WireguardGo, genkey, wg_dump
+from lab import LabError, WireguardGo, genkey, wg_dump
 from linux_vm import GuestNetns
 
 KINDS = ("wireguard-go", "linux")
@@ -50,22 +50,19 @@ class LinuxPeer:
         self.addresses, self.mtu, self.listen_port = addresses, mtu, listen_port
         self.private_key, self.public_key = genkey()
 
-    def start_script(self):
-        """What start() runs; several of them joined take the guest less time."""
+    def start(self):
         port = f"listen-port {self.listen_port}" if self.listen_port else ""
         on = f"ip -n {self.inner.name}"
-        return "\n".join([
-            f"ip -n {self.ns.name} link add {self.name} type wireguard",
+        status, out, err = self.vm.script("\n".join([
+            "set -e", f"ip -n {self.ns.name} link add {self.name} type wireguard",
             f"echo {self.private_key} | ip netns exec {self.ns.name} wg set {self.name} "
             f"private-key /dev/stdin {port}",
             f"ip -n {self.ns.name} link set {self.name} netns {self.inner.name}",
             f"{on} -batch - <<EOF",
             *[f"addr add {a} dev {self.name}" for a in self.addresses],
-            f"link set {self.name} mtu {self.mtu} up", "EOF"])
-
-    def start(self):
-        status, out, err = self.vm.script("set -e\n" + self.start_script())
-        assert status == 0, f"{self.name}: {out} {err}"
+            f"link set {self.name} mtu {self.mtu} up", "EOF"]))
+        if status != 0:
+            raise LabError(f"{self.name}: {out} {err}")
         return self
 
     def set(self, *words, stdin=None):

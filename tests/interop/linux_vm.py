@@ -38,7 +38,7 @@ class LinuxVm:
             image.write_bytes(vm_image.initrd(kernel))
         except (vm_image.ImageError, OSError, subprocess.TimeoutExpired) as e:
             raise LabError(f"no image of the Linux guest: {e}") from None
-        argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "384", "-smp", "1",
+        argv = ["qemu-system-x86_64", "-accel", "tcg,tb-size=128", "-cpu", "max", "-m", "384", "-smp", "1",
                 "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
                 "-no-reboot",
                 "-kernel", kernel / "vmlinuz", "-initrd", image, "-append",

@@ -27,7 +27,8 @@ PINGS = 3
 INITIATION, RESPONSE = 148, 92
 # ping's 56 bytes behind ICMP and IP headers, padded to 16, in a data message.
 DATA = {4: 32 + 96, 6: 32 + 112}
-KEEPALIVE, KEEPALIVES = 32, 2  # ... that a slow machine may add 10 s after the pings
+# A slow machine may add keepalives, 10 s after the pings and 10 s later: then there are no more.
+KEEPALIVE, KEEPALIVES = 32, 2
 CABLE = {"wireguard-go": "c1", "linux": "c2"}
 
 
@@ -122,21 +123,30 @@ class Matrix(World):
         peer.routes(LAN4 if row.inner == 4 else LAN6)
 
     def _start_linux(self):
-        """All in one script, for a connection costs the guest more than a command does."""
-        text = ["set -e"]
+        """All in one script and few processes, for those are what takes the guest time."""
+        peers = [self.peers[r.index] for r in self._of("linux")]
+        self.vm.namespaces += [p.inner for p in peers]
+        text = ["set -e", "ip -batch - <<EOF", *[f"netns add {p.inner.name}" for p in peers],
+                "EOF", f"ip netns exec {self.outer['linux'].name} dash -se <<'END'",
+                "ip -batch - <<EOF", *[f"link add {p.name} type wireguard" for p in peers], "EOF"]
         for row in self._of("linux"):
             peer = self.peers[row.index]
-            words = [f"peer {self.public_key} allowed-ips {LAN4},{LAN6}"]
+            text += [f"wg setconf {peer.name} /dev/stdin <<EOF", "[Interface]",
+                     f"PrivateKey = {peer.private_key}", f"ListenPort = {peer.listen_port}",
+                     "[Peer]", f"PublicKey = {self.public_key}", f"AllowedIPs = {LAN4}, {LAN6}"]
             if row.starter == "client":
-                words.append(f"endpoint {self.endpoint('c2', row.outer)}")
+                text.append(f"Endpoint = {self.endpoint('c2', row.outer)}")
             if row.psk:
-                words.append("preshared-key /dev/stdin")
-            self.vm.namespaces.append(peer.inner)
-            text += [f"ip netns add {peer.inner.name}", peer.start_script(),
-                     f"echo {self.psks[row.index]} | ip netns exec {peer.inner.name} "
-                     f"wg set {peer.name} {' '.join(words)}",
-                     f"ip -n {peer.inner.name} route add {LAN4 if row.inner == 4 else LAN6} "
-                     f"dev {peer.name}"]
+                text.append(f"PresharedKey = {self.psks[row.index]}")
+            text.append("EOF")
+        text += ["ip -batch - <<EOF",
+                 *[f"link set {p.name} netns {p.inner.name}" for p in peers], "EOF", "END"]
+        for row in self._of("linux"):
+            peer = self.peers[row.index]
+            text += [f"ip -n {peer.inner.name} -batch - <<EOF",
+                     f"addr add {peer.addresses[0]} dev {peer.name}",
+                     f"link set {peer.name} mtu {peer.mtu} up",
+                     f"route add {LAN4 if row.inner == 4 else LAN6} dev {peer.name}", "EOF"]
         status, out, err = self.vm.script("\n".join(text), timeout=120)
         if status != 0:
             raise LabError(f"the guest's interfaces: {out} {err}")
