@@ -10,7 +10,7 @@
 #include <openssl/evp.h>
 #include <sodium.h>
 
-#include "crypto_accel/crypto_accel.h"
+#include "crypto_accel/impl.h"
 #include "tests/unit/hex.h"
 
 /* RFC 7748, section 5.2. */
@@ -195,11 +195,14 @@ main(void)
 	char err[128];
 
 	for (unsigned i = 0; i < 2; i++) {
+		if (i == 1 && !aead_avx512.usable()) {
+			print_message("[  SKIPPED ] x25519 of avx512: not on this CPU\n");
+			continue;
+		}
 		setenv("WGDP_CRYPTO", names[i], 1);
 		if (crypto_init(err, sizeof(err)) != 0) {
-			print_message("[  SKIPPED ] x25519 of %s: %s\n", names[i], err);
-			failed += i == 0;
-			continue;
+			print_error("%s: %s\n", names[i], err);
+			return 1;
 		}
 		failed += _cmocka_run_group_tests(
 			crypto_x25519_name(), tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
