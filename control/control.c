@@ -105,6 +105,16 @@ on_signal(struct ev_loop *loop, ev_signal *signal, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+static void
+on_hangup(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	(void)loop;
+	(void)signal;
+	(void)events;
+	log_warn("SIGHUP: nothing is reloaded; peers are changed by wgdp-ctl or wg, all else "
+		 "by a restart");
+}
+
 void
 control_wake(void *control)
 {
@@ -128,9 +138,11 @@ control_run(struct control *c)
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGHUP);
 	ev_async_start(c->loop, &c->wake);
 	ev_signal_start(c->loop, &c->sigterm);
 	ev_signal_start(c->loop, &c->sigint);
+	ev_signal_start(c->loop, &c->sighup);
 	pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
 	ev_timer_start(c->loop, &c->links);
 	local_rearm(c);
@@ -140,6 +152,7 @@ control_run(struct control *c)
 	pthread_sigmask(SIG_BLOCK, &ends, NULL);
 	ev_signal_stop(c->loop, &c->sigterm);
 	ev_signal_stop(c->loop, &c->sigint);
+	ev_signal_stop(c->loop, &c->sighup);
 }
 
 /* ---- life ---------------------------------------------------------------------------- */
@@ -150,6 +163,7 @@ watchers_init(struct control *c)
 	ev_async_init(&c->wake, on_wake);
 	ev_signal_init(&c->sigterm, on_signal, SIGTERM);
 	ev_signal_init(&c->sigint, on_signal, SIGINT);
+	ev_signal_init(&c->sighup, on_hangup, SIGHUP);
 	ev_timer_init(&c->reclaim, on_reclaim, 0., RECLAIM_S);
 	ev_timer_init(&c->local_timer, on_local_timer, 0., 0.);
 	ev_timer_init(&c->links, on_links, LINKS_S, LINKS_S);

@@ -10,7 +10,7 @@
 
 #define EAL_ARGS_OWN 20
 #define EAL_ARG_SIZE 512
-/* Of all peers together: an average of four each, and room for a few big ones. */
+/* Of all peers together: an address of each family on average, and room for a few big peers. */
 #define PREFIXES_PER_PEER 2
 #define PREFIXES_MIN 16384
 

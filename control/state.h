@@ -39,7 +39,7 @@ struct request_queue {
 struct control {
 	struct ev_loop *loop;
 	ev_async wake;
-	ev_signal sigterm, sigint;
+	ev_signal sigterm, sigint, sighup;
 	ev_timer reclaim, local_timer, links;
 	struct dataplane *dp;
 	struct local *local;

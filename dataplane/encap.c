@@ -137,6 +137,9 @@ begin_run(struct worker *w, const struct encap_packet *p, struct sealing *out)
 			rte_pktmbuf_free(p->m);
 		return false;
 	}
+	/* A session has come, and control's word of it not yet: what waits for it goes first. */
+	if (unlikely(w->peers[p->peer_id].n_staged > 0) && !w->flushing)
+		worker_flush_staged(w, p->peer_id);
 	run->peer = peer;
 	run->peer_id = p->peer_id;
 	run->n = 0;

@@ -47,6 +47,7 @@ worker_flush_staged(struct worker *w, uint32_t peer_id)
 	/* Not more than there are now: without a session they would be staged again. */
 	uint32_t left = pw->n_staged;
 
+	w->flushing = true;
 	while (left > 0) {
 		struct encap_packet batch[BURST];
 		unsigned n = 0;
@@ -63,6 +64,7 @@ worker_flush_staged(struct worker *w, uint32_t peer_id)
 		}
 		worker_encap(w, batch, n);
 	}
+	w->flushing = false;
 }
 
 void

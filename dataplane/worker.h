@@ -118,6 +118,7 @@ struct worker {
 	uint64_t next_housekeeping_ns;
 
 	uint32_t n_staged;
+	bool flushing; /* staged packets are on their way through encap */
 	uint16_t ipv4_id; /* outer packets leave with DF clear: RFC 6864 wants them distinct */
 	struct peer_worker *peers; /* by peer id */
 	struct tx_buffer tx[PORT_MAX];

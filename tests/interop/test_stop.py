@@ -49,7 +49,7 @@ def test_signals_during_start(world):
     for delay in (0.1, 0.3, 0.6, 1, 1.5):
         gateway.process = Process(gateway.ns, [gateway.program(), "-c", gateway.file], gateway.log)
         # Before its main() runs nothing of ours can help.
-        wait_until(lambda: "SigBlk:\t0000000000004002" in status_of(gateway), 5, "it starts")
+        wait_until(lambda: "SigBlk:\t0000000000004003" in status_of(gateway), 5, "it starts")
         time.sleep(delay)
         gateway.process.child.send_signal(signal.SIGTERM)
         time.sleep(0.02)

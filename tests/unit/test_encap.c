@@ -283,6 +283,29 @@ test_the_next_session_seals_once_it_is_confirmed(void **state)
 	rig_expect_no_drops();
 }
 
+/* A flow keeps its order: control's word to flush may come later than a new packet. */
+static void
+test_what_is_staged_goes_before_what_is_new(void **state)
+{
+	struct rig_peer p = client();
+	struct rig_ip staged[2] = {to_client(64), to_client(200)}, fresh = to_client(128);
+
+	dp_peer_set_current(p.peer, NULL);
+	receive_lan(&staged[0]);
+	receive_lan(&staged[1]);
+	rig_turn(0);
+	rig_expect_silence();
+	assert_int_equal(rig_worker(0)->n_staged, 2);
+	dp_peer_set_current(p.peer, p.s.session);
+	receive_lan(&fresh);
+	rig_turn(0);
+	rig_expect_tunnelled(&p, &staged[0]);
+	rig_expect_tunnelled(&p, &staged[1]);
+	rig_expect_tunnelled(&p, &fresh);
+	assert_int_equal(rig_worker(0)->n_staged, 0);
+	rig_expect_no_drops();
+}
+
 static void
 test_the_last_counters(void **state)
 {
@@ -375,6 +398,7 @@ main(void)
 		RIG_TEST(test_an_outer_packet_over_the_ports_mtu),
 		RIG_TEST(test_rekey_is_asked_for_and_an_expired_session_stages),
 		RIG_TEST(test_the_next_session_seals_once_it_is_confirmed),
+		RIG_TEST(test_what_is_staged_goes_before_what_is_new),
 		RIG_TEST(test_the_last_counters),
 		RIG_TEST(test_traffic_is_told_on_first_edges),
 		RIG_TEST(test_unresolved_gateway_holds_and_then_sends),
