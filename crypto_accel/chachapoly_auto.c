@@ -16,9 +16,9 @@
 struct price {
 	/* Over lanes: fixed; a set of lanes, each a block beyond the second; */
 	uint32_t burst, set, set_lanes;
-	/* 64 bytes of Poly1305 of the longest packet, for so many packets at once. */
+	/* 64 bytes of Poly1305, for so many packets at once. */
 	uint32_t chunk, chunk_lanes;
-	uint32_t always; /* packets from which on lanes always win */
+	uint32_t always; /* packets of usual lengths from which on lanes win */
 	/* One by one through ipsec-mb on such a CPU: a packet, and 64 bytes more. */
 	uint32_t single_packet, single_chunk;
 };
@@ -98,22 +98,29 @@ static bool
 worth_lanes(const struct both *b, const struct aead_op *ops, unsigned n)
 {
 	const struct price *p = b->price;
-	uint32_t single = 0, blocks = 0, longest = 0;
+	uint32_t any = 0, all = 0, blocks = 0, longest = 0, groups, sets;
 
 	if (b->wide == NULL || n == 1)
 		return false;
-	if (n >= p->always)
-		return true;
+	/* A long packet among short ones keeps lanes waiting: jumbo frames are reckoned. */
+	if (n >= p->always) {
+		for (unsigned i = 0; i < n; i++)
+			any |= ops[i].length;
+		if (any < 2048)
+			return true;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t chunks = (ops[i].length + 63) / 64;
 
-		single += p->single_packet + p->single_chunk * chunks;
+		all += chunks;
 		blocks += chunks > 1 ? chunks - 1 : 0;
 		longest = chunks > longest ? chunks : longest;
 	}
-	return p->burst + (blocks + p->set_lanes - 1) / p->set_lanes * p->set +
-		       longest * p->chunk * ((n + p->chunk_lanes - 1) / p->chunk_lanes) <
-	       single;
+	/* Sorted: the first group takes as long as the longest packet, the others less. */
+	groups = (n + p->chunk_lanes - 1) / p->chunk_lanes;
+	sets = (blocks + p->set_lanes - 1) / p->set_lanes;
+	return p->burst + sets * p->set + p->chunk * (longest + (groups - 1) * (all / n)) <
+	       n * p->single_packet + all * p->single_chunk;
 }
 
 static void
