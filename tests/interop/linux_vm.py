@@ -31,7 +31,7 @@ class LinuxVm:
         self.process = None
         self.cables, self.namespaces = 0, []
 
-    def start(self, timeout=60):
+    def start(self, timeout=120):
         try:
             kernel = vm_image.kernel()
             image = self.lab.dir / "initrd"
