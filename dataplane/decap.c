@@ -13,7 +13,7 @@
 #define MOVED_STEP_NS NS_PER_SEC
 
 struct opened {
-	struct rx_data data[BURST];
+	const struct rx_data *data[BURST];
 	struct session *session[BURST];
 	struct aead_op op[BURST];
 	unsigned n;
@@ -76,7 +76,7 @@ select_sessions(struct worker *w, const struct rx_data *in, unsigned n, struct o
 			continue;
 		}
 		rte_prefetch0(replay_line(&s->replay, counter));
-		out->data[out->n] = in[i];
+		out->data[out->n] = &in[i];
 		out->session[out->n] = s;
 		out->op[out->n] = (struct aead_op){
 			.key = s->recv_key,
@@ -377,7 +377,7 @@ worker_decap(struct worker *w, struct rx_data *in, unsigned n)
 	worker_stage_done(w, STAGE_open, opened.n);
 	inner.n = 0;
 	for (unsigned i = 0; i < opened.n; i++)
-		deliver(w, &opened.data[i], opened.session[i], &opened.op[i], &received, &inner);
+		deliver(w, opened.data[i], opened.session[i], &opened.op[i], &received, &inner);
 	if (received.session != NULL)
 		note_received(w, &received);
 	check_sources(w, &inner);

@@ -117,7 +117,7 @@ struct out {
 };
 
 /* Into a tunnel or out of a port; the packet fits. */
-static void
+static inline void
 send_one(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *out)
 {
 	const uint8_t *ip = rte_pktmbuf_mtod(p->m, const uint8_t *);
@@ -159,7 +159,7 @@ send_fragments(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint16
 	}
 }
 
-static void
+static inline void
 forward_one(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint16_t mtu, uint8_t iface,
 	struct out *out)
 {
@@ -175,7 +175,7 @@ forward_one(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint16_t 
 		send_fragments(w, p, dst, mtu, iface, out);
 }
 
-static void
+static inline void
 to_peer(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *out)
 {
 	const struct peer_dp *peer = worker_peer(w, fib_id(dst));
@@ -193,25 +193,17 @@ to_peer(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *o
 	forward_one(w, p, dst, iface->mtu, peer->iface, out);
 }
 
-static void
-dispatch(struct worker *w, const struct fwd_packet *p, const struct fib_entry *entry,
-	struct out *out)
+static inline void
+to_port(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint8_t port, struct out *out)
 {
-	fib_dst dst = entry->forward;
-	const struct port *port;
+	forward_one(w, p, dst, w->dp->ports.port[port].mtu, PKT_NO_IFACE, out);
+}
 
+/* What goes neither into a tunnel nor out of a port. */
+static void
+end_here(struct worker *w, const struct fwd_packet *p, fib_dst dst)
+{
 	switch (fib_kind(dst)) {
-	case FIB_PEER:
-		to_peer(w, p, dst, out);
-		return;
-	case FIB_PORT:
-		port = &w->dp->ports.port[fib_id(dst)];
-		forward_one(w, p, dst, port->mtu, PKT_NO_IFACE, out);
-		return;
-	case FIB_VIA:
-		port = &w->dp->ports.port[w->fib->gateways[fib_id(dst)].port];
-		forward_one(w, p, dst, port->mtu, PKT_NO_IFACE, out);
-		return;
 	case FIB_LOCAL:
 		punt_local(w, p);
 		return;
@@ -227,6 +219,19 @@ dispatch(struct worker *w, const struct fwd_packet *p, const struct fib_entry *e
 		worker_drop_icmp(w, p, DROP_no_route, p->iface, ERROR_NET_UNREACHABLE, 0);
 		return;
 	}
+}
+
+static inline void
+dispatch(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *out)
+{
+	if (fib_kind(dst) == FIB_PEER)
+		to_peer(w, p, dst, out);
+	else if (fib_kind(dst) == FIB_PORT)
+		to_port(w, p, dst, (uint8_t)fib_id(dst), out);
+	else if (fib_kind(dst) == FIB_VIA)
+		to_port(w, p, dst, w->fib->gateways[fib_id(dst)].port, out);
+	else
+		end_here(w, p, dst);
 }
 
 void
@@ -255,7 +260,7 @@ worker_forward(struct worker *w, const struct fwd_packet *in, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t entry = in[i].family == IP_V4 ? entry4[n4++] : entry6[n6++];
 
-		dispatch(w, &in[i], &w->fib->entries[entry], &out);
+		dispatch(w, &in[i], w->fib->entries[entry].forward, &out);
 	}
 	worker_stage_done(w, STAGE_forward, n);
 	if (out.n_encap > 0)
