@@ -43,6 +43,15 @@ handoff_data(struct worker *w, const struct rx_data *d, uint8_t owner)
 	worker_handoff(w, owner, d->m);
 }
 
+/* What deliver will touch arrives while the burst is opened. */
+static inline void
+prefetch_peer(const struct worker *w, const struct session *s)
+{
+	rte_prefetch0(&s->peer->current);
+	rte_prefetch0(&s->peer->last_rx_ns);
+	rte_prefetch0(&w->peers[s->peer_id]);
+}
+
 /* Which session, and may it receive: nothing of it changes before the packet authenticates. */
 static void
 select_sessions(struct worker *w, const struct rx_data *in, unsigned n, struct opened *out)
@@ -54,7 +63,10 @@ select_sessions(struct worker *w, const struct rx_data *in, unsigned n, struct o
 
 		candidates[i] =
 			index_lookup(&w->dp->index, rte_le_to_cpu_32(msg->receiver_index_le));
+		if (i > 0 && candidates[i] == candidates[i - 1])
+			continue;
 		rte_prefetch0(candidates[i]);
+		rte_prefetch0((const uint8_t *)candidates[i] + offsetof(struct session, confirmed));
 	}
 	out->n = 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -76,6 +88,8 @@ select_sessions(struct worker *w, const struct rx_data *in, unsigned n, struct o
 			continue;
 		}
 		rte_prefetch0(replay_line(&s->replay, counter));
+		if (out->n == 0 || s != out->session[out->n - 1])
+			prefetch_peer(w, s);
 		out->data[out->n] = &in[i];
 		out->session[out->n] = s;
 		out->op[out->n] = (struct aead_op){
@@ -161,7 +175,7 @@ note_received(struct worker *w, const struct received *r)
 {
 	struct session *s = r->session;
 	struct peer_dp *peer = s->peer;
-	struct peer_worker *pw = &w->peers[peer->id];
+	struct peer_worker *pw = &w->peers[s->peer_id];
 	uint64_t now = w->now_ns;
 
 	counter_add(&pw->rx_packets, r->packets);
@@ -321,7 +335,7 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 	m->data_len = m->pkt_len = len;
 	out->packet[out->n++] = (struct fwd_packet){
 		.m = m,
-		.from_peer = peer->id,
+		.from_peer = s->peer_id,
 		.family = family,
 		.iface = d->iface,
 		.port = d->port,

@@ -222,12 +222,13 @@ frame_messages(struct worker *w, struct sealing *b)
 }
 
 static void
-note_sent(struct worker *w, struct peer_dp *peer, unsigned packets, uint64_t bytes, bool is_data)
+note_sent(struct worker *w, const struct run *run, uint64_t bytes, bool is_data)
 {
-	struct peer_worker *pw = &w->peers[peer->id];
+	struct peer_worker *pw = &w->peers[run->peer_id];
+	struct peer_dp *peer = run->peer;
 	uint64_t now = w->now_ns;
 
-	counter_add(&pw->tx_packets, packets);
+	counter_add(&pw->tx_packets, run->n);
 	counter_add(&pw->tx_bytes, bytes);
 	if (now - atomic_load_explicit(&peer->last_tx_ns, memory_order_relaxed) > TIMESTAMP_STEP_NS)
 		atomic_store_explicit(&peer->last_tx_ns, now, memory_order_relaxed);
@@ -396,7 +397,31 @@ send_run(struct worker *w, const struct sealing *b, const struct run *run, unsig
 		text += b->op[i].length;
 		send_one(w, b->m[i], run, &o, b->ecn[i]);
 	}
-	note_sent(w, run->peer, run->n, bytes, text > 0);
+	note_sent(w, run, bytes, text > 0);
+}
+
+/* The sessions, and what note_sent will touch. forward.c has fetched the peers. */
+static inline void
+prefetch_sessions(const struct worker *w, const struct encap_packet *in, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct peer_dp *peer;
+		const struct session *s;
+
+		if (i > 0 && in[i].peer_id == in[i - 1].peer_id)
+			continue;
+		peer = worker_peer(w, in[i].peer_id);
+		if (unlikely(peer == NULL))
+			continue;
+		s = atomic_load_explicit(&peer->current, memory_order_acquire);
+		if (unlikely(s == NULL))
+			continue;
+		rte_prefetch0(&s->reject_ns);
+		rte_prefetch0(&s->send_key);
+		rte_prefetch0(&s->send_counter);
+		rte_prefetch0(&peer->last_tx_ns);
+		rte_prefetch0(&w->peers[in[i].peer_id]);
+	}
 }
 
 void
@@ -405,6 +430,7 @@ worker_encap(struct worker *w, const struct encap_packet *in, unsigned n)
 	struct sealing b;
 
 	b.n = b.n_runs = 0;
+	prefetch_sessions(w, in, n);
 	for (unsigned i = 0; i < n; i++)
 		select_session(w, &in[i], &b);
 	frame_messages(w, &b);

@@ -234,11 +234,20 @@ dispatch(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *
 		end_here(w, p, dst);
 }
 
+static inline void
+prefetch_peers(const struct worker *w, const fib_dst *dst, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (fib_kind(dst[i]) == FIB_PEER && (i == 0 || dst[i] != dst[i - 1]))
+			rte_prefetch0(worker_peer(w, fib_id(dst[i])));
+}
+
 void
 worker_forward(struct worker *w, const struct fwd_packet *in, unsigned n)
 {
 	uint32_t ip4[BURST], entry4[BURST], entry6[BURST];
 	uint8_t ip6[BURST][16];
+	fib_dst dst[BURST];
 	unsigned n4 = 0, n6 = 0;
 	struct out out;
 
@@ -260,8 +269,13 @@ worker_forward(struct worker *w, const struct fwd_packet *in, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t entry = in[i].family == IP_V4 ? entry4[n4++] : entry6[n6++];
 
-		dispatch(w, &in[i], w->fib->entries[entry].forward, &out);
+		dst[i] = w->fib->entries[entry].forward;
+		if (fib_kind(dst[i]) == FIB_PEER && (i == 0 || dst[i] != dst[i - 1]))
+			rte_prefetch0(&w->dp->peers[fib_id(dst[i])]);
 	}
+	prefetch_peers(w, dst, n);
+	for (unsigned i = 0; i < n; i++)
+		dispatch(w, &in[i], dst[i], &out);
 	worker_stage_done(w, STAGE_forward, n);
 	if (out.n_encap > 0)
 		worker_encap(w, out.encap, out.n_encap);

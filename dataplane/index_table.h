@@ -44,6 +44,13 @@ index_publish(struct index_table *t, uint32_t index, struct session *s)
 	atomic_store_explicit(&t->sessions[index & t->mask], s, memory_order_release);
 }
 
+/* Workers: a lookup will follow. */
+static inline void
+index_prefetch(const struct index_table *t, uint32_t index)
+{
+	__builtin_prefetch(&t->sessions[index & t->mask]);
+}
+
 /* Workers: a candidate; the caller compares its local_index. */
 static inline struct session *
 index_lookup(const struct index_table *t, uint32_t index)

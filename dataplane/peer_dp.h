@@ -6,6 +6,7 @@
 #ifndef DATAPLANE_PEER_DP_H
 #define DATAPLANE_PEER_DP_H
 
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,16 +29,17 @@ struct endpoint_dp {
 };
 
 struct peer_dp {
-	/* Written by control, read by workers. */
-	_Atomic(struct session *) current; /* to seal with; NULL: stage */
+	/*
+	 * Line 0: what sealing reads, and next to never written.
+	 * Written by control, read by workers.
+	 */
+	alignas(RTE_CACHE_LINE_SIZE) _Atomic(struct session *) current; /* to seal with; or NULL */
 	/*
 	 * A responder's new session, until control has heard that it is confirmed;
 	 * or NULL. From its owner's confirmation on it seals in place of current:
 	 * a peer that started anew cannot open what the old session sealed.
 	 */
 	_Atomic(struct session *) next;
-	uint32_t id; /* in the table of peers; reused after removal */
-	uint32_t generation; /* tells a reused id apart */
 	uint8_t iface;
 	/* Workers set it when they have asked for a handshake; control clears it. */
 	atomic_bool handshake_wanted;
@@ -49,20 +51,25 @@ struct peer_dp {
 	 * worker on an authenticated packet, control on a handshake or a change)
 	 * take it by compare-and-swap.
 	 */
-	alignas(RTE_CACHE_LINE_SIZE) _Atomic uint32_t endpoint_seq;
+	_Atomic uint32_t endpoint_seq;
 	struct endpoint_dp endpoint;
-	_Atomic uint64_t moved_ns; /* DP_ENDPOINT_MOVED was raised; owners of sessions */
 
 	/*
-	 * Traffic, for control's timers; nanoseconds of dp_now_ns. Any worker
-	 * writes, control reads.
+	 * Line 1: traffic, for control's timers; nanoseconds of dp_now_ns. Any
+	 * worker writes, control reads.
 	 */
 	alignas(RTE_CACHE_LINE_SIZE) _Atomic uint64_t last_rx_ns; /* authenticated, to 50 ms */
 	_Atomic uint64_t last_tx_ns; /* likewise */
 	_Atomic uint64_t last_rx_data_ns;
 	_Atomic uint64_t rx_data_since_ns; /* first data received that nothing was sent after */
 	_Atomic uint64_t tx_data_since_ns; /* first data sent that nothing was received after */
+	_Atomic uint64_t moved_ns; /* DP_ENDPOINT_MOVED was raised; owners of sessions */
+	/* Written by control before publication. */
+	uint32_t id; /* in the table of peers; reused after removal */
+	uint32_t generation; /* tells a reused id apart */
 };
+
+_Static_assert(sizeof(struct peer_dp) == 2 * RTE_CACHE_LINE_SIZE, "two lines, as prefetched");
 
 /* Any thread online in the grace periods, or control. */
 static inline void

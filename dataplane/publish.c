@@ -335,6 +335,7 @@ dp_session_publish(struct dataplane *dp, struct peer_dp *peer, const struct sess
 	memcpy(s->recv_key, params->recv_key, sizeof(s->recv_key));
 	memcpy(s->send_key, params->send_key, sizeof(s->send_key));
 	s->peer = peer;
+	s->peer_id = peer->id;
 	s->local_index = params->local_index;
 	s->remote_index = params->remote_index;
 	s->iface = peer->iface;

@@ -108,10 +108,14 @@ classify_udp(struct worker *w, const struct port *port, struct rte_mbuf *m, uint
 	d->iface = iface;
 	d->port = port->id;
 	memcpy(&type_le, d->wg, sizeof(type_le));
-	if (likely(type_le == RTE_LE32(MESSAGE_DATA) && d->wg_len >= MESSAGE_DATA_MIN_LEN))
+	if (likely(type_le == RTE_LE32(MESSAGE_DATA) && d->wg_len >= MESSAGE_DATA_MIN_LEN)) {
+		const struct message_data *msg = (const void *)d->wg;
+
+		index_prefetch(&w->dp->index, rte_le_to_cpu_32(msg->receiver_index_le));
 		out->n_data++; /* it stays in its slot */
-	else
+	} else {
 		classify_handshake(w, port, d, rte_le_to_cpu_32(type_le));
+	}
 	return true;
 }
 

@@ -23,6 +23,7 @@ struct session {
 	struct peer_dp *peer; /* freed only after every session of it */
 	uint64_t reject_ns; /* dp_now_ns from which on it must not be used */
 	uint32_t local_index;
+	uint32_t peer_id; /* of peer: known without touching it */
 	uint8_t iface;
 	uint8_t owner; /* worker */
 	bool initiator;
