@@ -40,9 +40,9 @@ class Blast:
         self.server_key = server_key
         self.seed = lab.dir / f"seed{lab.serial()}"
 
-    def peers(self, option, clients=CLIENTS, psk=True):
+    def peers(self, option, clients=None, psk=True):
         file = self.lab.dir / f"peers{self.lab.serial()}"
-        run([program(), "peers", "-k", self.seed, "-n", clients, "--inner", INNER[self.family],
+        run([program(), "peers", "-k", self.seed, "-n", clients or CLIENTS, "--inner", INNER[self.family],
              option, file, *(["--psk"] if psk else [])])
         return file
 

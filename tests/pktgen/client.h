@@ -43,6 +43,7 @@ struct client {
 	TAILQ_ENTRY(client) link; /* in the list of its state */
 	uint64_t asked_ns; /* when the first initiation of this handshake was sent; 0 not yet */
 	uint64_t sent_ns; /* and the last one */
+	bool has_cookie; /* a cookie reply came to the initiation sent last */
 	bool made_ahead; /* initiation is ready, but for its macs */
 	struct message_initiation initiation;
 	/* what came of it: current and, while it lives, the one before */

@@ -20,7 +20,8 @@ handshaker_init(struct handshaker *h, const struct options *o, struct wire *wire
 	h->wire = wire;
 	h->retry_ns = o->retry_ms * NS_PER_MS;
 	h->timeout_ns = (uint64_t)(o->handshake_timeout * 1e9);
-	TAILQ_INIT(&h->queued);
+	TAILQ_INIT(&h->beginning);
+	TAILQ_INIT(&h->repeating);
 	TAILQ_INIT(&h->waiting);
 	handshaker_set_rate(h, o->handshake_rate, dp_now_ns());
 }
@@ -31,23 +32,39 @@ handshaker_set_rate(struct handshaker *h, double rate, uint64_t now_ns)
 	pacer_start(&h->pacer, rate, now_ns);
 }
 
+static struct client_list *
+queue_of(struct handshaker *h, const struct client *c)
+{
+	return c->asked_ns != 0 ? &h->repeating : &h->beginning;
+}
+
 static void
 enqueue(struct handshaker *h, struct client *c)
 {
 	c->state = CLIENT_QUEUED;
-	TAILQ_INSERT_TAIL(&h->queued, c, link);
+	TAILQ_INSERT_TAIL(queue_of(h, c), c, link);
 	h->n_queued++;
+}
+
+/* Whoever has begun goes first. */
+static struct client *
+first_queued(struct handshaker *h)
+{
+	struct client *c = TAILQ_FIRST(&h->repeating);
+
+	return c != NULL ? c : TAILQ_FIRST(&h->beginning);
 }
 
 static void
 dequeue(struct handshaker *h, struct client *c)
 {
 	if (c->state == CLIENT_QUEUED) {
-		TAILQ_REMOVE(&h->queued, c, link);
+		TAILQ_REMOVE(queue_of(h, c), c, link);
 		h->n_queued--;
 	} else if (c->state == CLIENT_WAITING) {
 		TAILQ_REMOVE(&h->waiting, c, link);
 		h->n_waiting--;
+		h->n_unanswered -= !c->has_cookie;
 	}
 	c->state = CLIENT_IDLE;
 }
@@ -105,8 +122,10 @@ initiate(struct handshaker *h, struct client *c, uint64_t now_ns)
 	if (c->asked_ns == 0)
 		c->asked_ns = now_ns;
 	c->state = CLIENT_WAITING;
+	c->has_cookie = false;
 	TAILQ_INSERT_TAIL(&h->waiting, c, link);
 	h->n_waiting++;
+	h->n_unanswered++;
 	return true;
 }
 
@@ -135,13 +154,13 @@ handshaker_turn(struct handshaker *h, uint64_t now_ns)
 	bool any = expire(h, now_ns);
 	unsigned n;
 
-	if (h->n_queued == 0 || h->n_waiting >= h->options->handshake_window)
+	if (h->n_queued == 0 || h->n_unanswered >= h->options->handshake_window)
 		return any;
 	n = pacer_due(&h->pacer, now_ns, INITIATIONS_A_TURN);
 	for (unsigned i = 0;
-		i < n && h->n_queued > 0 && h->n_waiting < h->options->handshake_window; i++) {
+		i < n && h->n_queued > 0 && h->n_unanswered < h->options->handshake_window; i++) {
 		/* Its own time: the ones before it took theirs. */
-		if (!initiate(h, TAILQ_FIRST(&h->queued), dp_now_ns()))
+		if (!initiate(h, first_queued(h), dp_now_ns()))
 			break;
 		pacer_take(&h->pacer, 1);
 		any = true;
@@ -154,7 +173,7 @@ handshaker_give_up(struct handshaker *h)
 {
 	struct client *c;
 
-	while ((c = TAILQ_FIRST(&h->queued)) != NULL || (c = TAILQ_FIRST(&h->waiting)) != NULL) {
+	while ((c = first_queued(h)) != NULL || (c = TAILQ_FIRST(&h->waiting)) != NULL) {
 		dequeue(h, c);
 		noise_peer_clear_handshake(&c->server);
 		h->failed++;
@@ -208,10 +227,16 @@ void
 handshaker_cookie(struct handshaker *h, struct client *c, const struct message_cookie_reply *msg,
 	uint64_t now_ns)
 {
-	if (cookie_consume_reply(&c->cookie, msg, now_ns))
-		h->cookies++;
-	else
+	if (!cookie_consume_reply(&c->cookie, msg, now_ns)) {
 		h->rejected++;
+		return;
+	}
+	h->cookies++;
+	/* That is an answer: others may go on, while this one waits for its time to repeat. */
+	if (c->state == CLIENT_WAITING && !c->has_cookie) {
+		c->has_cookie = true;
+		h->n_unanswered--;
+	}
 }
 
 void

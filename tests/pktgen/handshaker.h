@@ -16,8 +16,11 @@ struct handshaker {
 	const struct options *options;
 	struct wire *wire;
 	struct pacer pacer;
-	struct client_list queued, waiting; /* the latter in the order of sent_ns */
-	unsigned n_queued, n_waiting;
+	struct client_list beginning, repeating; /* to send their first or another initiation */
+	struct client_list waiting; /* in the order of sent_ns */
+	unsigned n_queued; /* in the first two */
+	unsigned n_waiting;
+	unsigned n_unanswered; /* of those that wait: have not even a cookie */
 	uint64_t retry_ns, timeout_ns;
 	uint64_t initiations, retries, cookies, keepalives;
 	uint64_t done, failed; /* handshakes */

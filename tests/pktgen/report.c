@@ -30,9 +30,12 @@ progress_line(const struct blast *b, const char *what, uint64_t now_ns)
 			(unsigned long long)results_lost(r),
 			(double)histogram_percentile(&r->latency, 99) / 1e3);
 	else
-		fprintf(stderr, "%s: %llu done, %.0f/s, %u unanswered, %u to begin, %llu failed\n",
+		fprintf(stderr,
+			"%s: %llu done, %.0f/s, %u unanswered, %u to begin or repeat, %llu "
+			"failed\n",
 			what, (unsigned long long)h->done, (double)(h->done - seen.done) / s,
-			h->n_waiting, h->n_queued, (unsigned long long)h->failed);
+			h->n_unanswered, h->n_queued + h->n_waiting - h->n_unanswered,
+			(unsigned long long)h->failed);
 }
 
 void
