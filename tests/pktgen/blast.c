@@ -14,6 +14,7 @@
 #define UPKEEP_EVERY_NS (500 * NS_PER_MS)
 #define IDLE_TURNS 200 /* before it naps */
 #define NAP_NS 50000
+#define LEARN_RATE 10 /* packets a second */
 #define REKEY_QUEUE 64 /* clients kept waiting for their turn */
 
 volatile bool blast_stop;
@@ -207,11 +208,38 @@ search(struct blast *b)
 	return 0;
 }
 
+/*
+ * The gateway must know the LAN host's MAC before packets are counted, as
+ * RFC 2544, section 23, sends learning frames before each trial. What of
+ * them is lost, is not held against it.
+ */
+static void
+learn(struct blast *b)
+{
+	struct traffic *t = &b->traffic;
+	uint64_t start_ns = dp_now_ns();
+
+	traffic_begin(t, LEARN_RATE);
+	while (b->options->ahead && traffic_seal_ahead(t, LEARN_RATE))
+		continue;
+	traffic_start(t, start_ns);
+	b->sending = true;
+	while (t->results.received == 0 && dp_now_ns() - start_ns < NS_PER_SEC && !blast_stop)
+		blast_turn(b);
+	b->sending = false;
+	traffic_stop(t);
+	drain(b);
+}
+
 int
 blast_traffic(struct blast *b)
 {
-	if (b->options->traffic == TRAFFIC_NONE)
+	enum traffic_kind kind = b->options->traffic;
+
+	if (kind == TRAFFIC_NONE)
 		return 0;
+	if (kind == TRAFFIC_UP || kind == TRAFFIC_BOTH)
+		learn(b);
 	if (b->options->rekey_rate > 0)
 		handshaker_set_rate(&b->handshaker, b->options->rekey_rate, dp_now_ns());
 	return b->options->ndr ? search(b) : run_once(b, b->options->rate);

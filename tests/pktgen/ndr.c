@@ -15,7 +15,8 @@ ndr_step(struct ndr *n, double offered, bool pass)
 		if (offered > n->passed)
 			n->passed = offered;
 		/* No higher rate can be offered than the generator reaches. */
-		if (n->failed == 0 || offered < n->next * (1 - n->resolution))
+		n->limited = offered < n->next * (1 - n->resolution);
+		if (n->failed == 0 || n->limited)
 			return false;
 	} else {
 		/* The generator may not have reached what it was asked for: go below that. */

@@ -18,6 +18,7 @@ struct ndr {
 	double next; /* to try now */
 	double resolution; /* part of the failed rate */
 	unsigned trials;
+	bool limited; /* it ended because the generator reached no higher rate */
 };
 
 void ndr_start(struct ndr *n, double highest, double resolution);

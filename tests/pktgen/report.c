@@ -157,8 +157,9 @@ report_json(const struct blast *b)
 		json_object_set_new(all, "lan_port", json_wire(&b->lan));
 	if (b->options->ndr)
 		json_object_set_new(all, "ndr",
-			json_pack("{s:f, s:i, s:f}", "pps", b->ndr.passed, "trials",
-				(int)b->ndr.trials, "resolution_percent", b->options->resolution));
+			json_pack("{s:f, s:i, s:f, s:b}", "pps", b->ndr.passed, "trials",
+				(int)b->ndr.trials, "resolution_percent", b->options->resolution,
+				"generator_limited", (int)b->ndr.limited));
 	json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 	printf("\n");
 	json_decref(all);
@@ -217,8 +218,9 @@ report_text(const struct blast *b)
 	for (unsigned i = 0; i < b->n_runs; i++)
 		print_run(b, &b->runs[i]);
 	if (b->options->ndr)
-		printf("highest rate without loss: %.0f packets/s, after %u trials\n",
-			b->ndr.passed, b->ndr.trials);
+		printf("highest rate without loss: %.0f packets/s, after %u trials%s\n",
+			b->ndr.passed, b->ndr.trials,
+			b->ndr.limited ? "; the generator reached no more" : "");
 	printf("tunnels: sent %llu data, %llu keepalives; received %llu data, %llu keepalives\n",
 		(unsigned long long)b->traffic.tx_data, (unsigned long long)h->keepalives,
 		(unsigned long long)c->data, (unsigned long long)c->keepalives);

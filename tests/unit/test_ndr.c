@@ -51,8 +51,10 @@ generator_may_be_the_limit(void **state)
 	struct ndr n = search(1e6, 0.01, 2e6, 3e5);
 
 	assert_true(n.passed == 3e5);
+	assert_true(n.limited);
 	n = search(1e6, 0.01, 1e5, 3e5);
 	assert_true(n.passed <= 1e5 && n.passed > 0.98e5);
+	assert_false(n.limited);
 }
 
 static void
