@@ -19,9 +19,12 @@ struct opened {
 	unsigned n;
 };
 
+/* What came out, and whence it claims to come: IPv4 in host order. */
 struct inner {
 	struct fwd_packet packet[BURST];
-	unsigned n;
+	unsigned n, n4, n6;
+	uint32_t source4[BURST];
+	uint8_t source6[BURST][16];
 };
 
 static void
@@ -293,6 +296,17 @@ inner_length(const uint8_t *ip, uint32_t have, uint8_t *family)
 	return 0;
 }
 
+static inline void
+note_source(struct inner *out, uint8_t family, const uint8_t *ip)
+{
+	const struct rte_ipv4_hdr *v4 = (const void *)ip;
+
+	if (family == IP_V4)
+		out->source4[out->n4++] = rte_be_to_cpu_32(v4->src_addr);
+	else
+		memcpy(out->source6[out->n6++], ip + offsetof(struct rte_ipv6_hdr, src_addr), 16);
+}
+
 /* After authentication: replay, endpoint, keepalive, inner length. */
 static void
 deliver(struct worker *w, const struct rx_data *d, struct session *s, const struct aead_op *op,
@@ -331,6 +345,7 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 		worker_drop(w, m, DROP_ecn_invalid, d->iface);
 		return;
 	}
+	note_source(out, family, op->data);
 	m->data_off = (uint16_t)(op->data - (uint8_t *)m->buf_addr);
 	m->data_len = m->pkt_len = len;
 	out->packet[out->n++] = (struct fwd_packet){
@@ -346,32 +361,24 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 static void
 check_sources(struct worker *w, struct inner *in)
 {
-	uint32_t ip4[BURST], entry4[BURST], entry6[BURST];
-	uint8_t ip6[BURST][16];
+	uint32_t entry4[BURST], entry6[BURST];
 	unsigned n4 = 0, n6 = 0, kept = 0;
 
-	for (unsigned i = 0; i < in->n; i++) {
-		const uint8_t *ip = rte_pktmbuf_mtod(in->packet[i].m, const uint8_t *);
-
-		if (in->packet[i].family == IP_V4)
-			ip4[n4++] = rte_be_to_cpu_32(
-				((const struct rte_ipv4_hdr *)(const void *)ip)->src_addr);
-		else
-			memcpy(ip6[n6++], ip + offsetof(struct rte_ipv6_hdr, src_addr), 16);
-	}
-	if (n4 > 0)
-		fib_lookup4(w->fib, ip4, entry4, n4);
-	if (n6 > 0)
-		fib_lookup6(w->fib, ip6, entry6, n6);
-	n4 = n6 = 0;
+	if (in->n4 > 0)
+		fib_lookup4(w->fib, in->source4, entry4, in->n4);
+	if (in->n6 > 0)
+		fib_lookup6(w->fib, in->source6, entry6, in->n6);
 	for (unsigned i = 0; i < in->n; i++) {
 		struct fwd_packet *p = &in->packet[i];
 		uint32_t entry = p->family == IP_V4 ? entry4[n4++] : entry6[n6++];
 
-		if (unlikely(w->fib->entries[entry].owner != p->from_peer))
+		if (unlikely(w->fib->entries[entry].owner != p->from_peer)) {
 			worker_drop(w, p->m, DROP_source_not_allowed, p->iface);
-		else
-			in->packet[kept++] = *p;
+			continue;
+		}
+		if (unlikely(kept != i))
+			in->packet[kept] = *p;
+		kept++;
 	}
 	in->n = kept;
 }
@@ -389,7 +396,7 @@ worker_decap(struct worker *w, struct rx_data *in, unsigned n)
 		return;
 	aead_open_burst(w->aead, opened.op, opened.n);
 	worker_stage_done(w, STAGE_open, opened.n);
-	inner.n = 0;
+	inner.n = inner.n4 = inner.n6 = 0;
 	for (unsigned i = 0; i < opened.n; i++)
 		deliver(w, opened.data[i], opened.session[i], &opened.op[i], &received, &inner);
 	if (received.session != NULL)

@@ -11,6 +11,10 @@
 
 #include "dataplane/worker.h"
 
+/* Frames fetched before they are looked at: a packet takes some 30 cycles, the L3 cache 100 to 200.
+ */
+#define PREFETCH_AHEAD 8u
+
 struct classified {
 	struct rx_data data[BURST];
 	struct fwd_packet plain[BURST];
@@ -316,11 +320,11 @@ rx_queue_poll(struct worker *w, const struct rx_queue *q)
 	w->stats.rx_packets += n;
 	worker_stage_done(w, STAGE_rx, n);
 	c.n_data = c.n_plain = 0;
-	for (unsigned i = 0; i < RTE_MIN(n, 4u); i++)
+	for (unsigned i = 0; i < RTE_MIN(n, PREFETCH_AHEAD); i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (unsigned i = 0; i < n; i++) {
-		if (i + 4 < n)
-			rte_prefetch0(rte_pktmbuf_mtod(m[i + 4], void *));
+		if (i + PREFETCH_AHEAD < n)
+			rte_prefetch0(rte_pktmbuf_mtod(m[i + PREFETCH_AHEAD], void *));
 		classify(w, port, m[i], &c);
 	}
 	worker_stage_done(w, STAGE_classify, n);
