@@ -8,8 +8,6 @@
 
 #include "dataplane/worker.h"
 
-/* Throttle for last_rx_ns and last_tx_ns: persistent keepalives count in seconds. */
-#define TIMESTAMP_STEP_NS (50 * NS_PER_MS)
 #define MOVED_STEP_NS NS_PER_SEC
 
 struct opened {

@@ -13,7 +13,6 @@
 #define OUTER_TTL 64
 #define OUTER4_LEN (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
 #define OUTER6_LEN (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv6_hdr) + sizeof(struct rte_udp_hdr))
-#define TIMESTAMP_STEP_NS (50 * NS_PER_MS)
 
 /* Consecutive packets of a burst for one peer: what they share is looked up once. */
 struct run {

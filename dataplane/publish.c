@@ -12,6 +12,9 @@
 /* Ids of peers that were just removed are free after a grace period and a turn of each worker. */
 #define ID_WAIT_NS (1 * NS_PER_SEC)
 
+/* dp_peer_allow passes the one on as the other. */
+_Static_assert(PKT_NO_PEER == FIB_NO_PEER, "no peer is no peer");
+
 /* ---- messages ---------------------------------------------------------------------- */
 
 static void

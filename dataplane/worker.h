@@ -20,6 +20,8 @@
 #include "dataplane/session.h"
 
 #define BURST 64 /* packets a stage handles at once */
+/* Throttle for last_rx_ns and last_tx_ns: persistent keepalives count in seconds. */
+#define TIMESTAMP_STEP_NS (50 * NS_PER_MS)
 #define NEIGH_HOLDS 64 /* neighbours that packets of a worker may wait for */
 #define NEIGH_HOLD_PACKETS 32 /* waiting for one neighbour */
 #define NEIGH_HINTS 256 /* a power of two */
