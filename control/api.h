@@ -17,6 +17,7 @@ struct api_request {
 	const char *limit, *after; /* query arguments; NULL when absent */
 	const char *content_type; /* NULL when absent */
 	const char *if_none_match; /* "*" makes a PUT create and never replace */
+	const struct origin *origin; /* for changes: who asks */
 	const char *body;
 	size_t body_len;
 };

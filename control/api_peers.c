@@ -141,7 +141,7 @@ static int
 finish(struct api_call *call, int edited, struct refusal *why)
 {
 	if (edited == 0)
-		return management_commit(call->m, call->iface, NULL, "the control socket", why);
+		return management_commit(call->m, call->iface, NULL, call->req->origin, why);
 	registry_rollback(call->m->registry);
 	return -1;
 }

@@ -17,6 +17,7 @@
 #define LIMITED_SOURCES 16384
 #define RECLAIM_S 0.01
 #define LINKS_S 1.
+#define EVENTS_KEPT 32768 /* some 10 MiB once they are all there */
 
 /* ---- the loop ---------------------------------------------------------------------- */
 
@@ -108,11 +109,13 @@ on_signal(struct ev_loop *loop, ev_signal *signal, int events)
 static void
 on_hangup(struct ev_loop *loop, ev_signal *signal, int events)
 {
+	struct control *c = signal->data;
+
 	(void)loop;
-	(void)signal;
 	(void)events;
-	log_warn("SIGHUP: nothing is reloaded; peers are changed by wgdp-ctl or wg, all else "
-		 "by a restart");
+	log_info("SIGHUP: comparing the files with what runs");
+	if (c->hangup != NULL)
+		c->hangup(c->hangup_arg);
 }
 
 void
@@ -121,6 +124,19 @@ control_wake(void *control)
 	struct control *c = control;
 
 	ev_async_send(c->loop, &c->wake);
+}
+
+void
+control_on_hangup(struct control *c, void (*hangup)(void *arg), void *arg)
+{
+	c->hangup = hangup;
+	c->hangup_arg = arg;
+}
+
+struct events *
+control_events(struct control *c)
+{
+	return c->events;
 }
 
 void
@@ -168,6 +184,7 @@ watchers_init(struct control *c)
 	ev_timer_init(&c->local_timer, on_local_timer, 0., 0.);
 	ev_timer_init(&c->links, on_links, LINKS_S, LINKS_S);
 	c->wake.data = c->reclaim.data = c->local_timer.data = c->links.data = c;
+	c->sighup.data = c;
 }
 
 struct control *
@@ -193,6 +210,7 @@ control_create(const struct config *config, char *err, size_t err_size)
 	c->loop = ev_loop_new(EVFLAG_AUTO);
 	c->by_id = calloc(c->max_peers, sizeof(struct peer *));
 	c->limiter = ratelimiter_create(LIMITED_SOURCES);
+	c->events = events_create(EVENTS_KEPT);
 	if (c->loop == NULL || c->by_id == NULL || c->limiter == NULL)
 		goto no_memory;
 	watchers_init(c);
@@ -256,6 +274,7 @@ control_destroy(struct control *c)
 	if (c->loop != NULL)
 		ev_loop_destroy(c->loop);
 	ratelimiter_destroy(c->limiter);
+	events_destroy(c->events);
 	pthread_mutex_destroy(&c->requests.lock);
 	pthread_cond_destroy(&c->requests.answered);
 	free(c->by_id);

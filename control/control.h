@@ -14,6 +14,7 @@
 struct control;
 struct dataplane;
 struct dataplane_config;
+struct events;
 
 /* Takes identities and interfaces from config. NULL with a reason in err. */
 struct control *control_create(const struct config *config, char *err, size_t err_size);
@@ -30,6 +31,13 @@ void control_run(struct control *c);
 void control_stop(struct control *c);
 /* Any thread: there is something in a ring; for struct dataplane_config.wake_control. */
 void control_wake(void *control);
+/*
+ * What has happened to peers, and for management to add to. Lives as long as
+ * control.
+ */
+struct events *control_events(struct control *c);
+/* Before control_run: who is told of SIGHUP, from the main thread; must not block. */
+void control_on_hangup(struct control *c, void (*hangup)(void *arg), void *arg);
 /* From now on requests of management are answered at once, with a refusal. */
 void control_close(struct control *c);
 /* The loop has ended: retires all peers, before dp is destroyed. */

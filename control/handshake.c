@@ -4,6 +4,7 @@
  * events of workers in. Together with handshake_rx.c, an operator reads here
  * why a client is (not) connected: connected, roamed, rekeyed, expired, rejected.
  */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,6 +19,27 @@
 #define TRAFFIC_AGAIN_NS (1 * NS_PER_SEC)
 /* A peer that sends from two places in turns is told of once in that time. */
 #define ROAM_LINE_NS (10 * NS_PER_SEC)
+
+/* ---- events ---------------------------------------------------------------------- */
+
+void
+handshake_tell(const struct peer *peer, enum event_type type, const struct ip_endpoint *endpoint,
+	const char *reason, const char *role)
+{
+	struct event e = {
+		.type = (uint8_t)type,
+		.iface = peer->iface,
+		.has_key = true,
+		.role = role,
+	};
+
+	memcpy(e.public_key, peer->noise.remote_static, sizeof(e.public_key));
+	snprintf(e.name, sizeof(e.name), "%s", peer->name);
+	if (endpoint != NULL)
+		e.endpoint = *endpoint;
+	snprintf(e.reason, sizeof(e.reason), "%s", reason != NULL ? reason : "");
+	events_push(peer->control->events, &e);
+}
 
 static uint64_t
 wall_ns(void)
@@ -99,6 +121,8 @@ handshake_rearm(struct peer *peer)
 
 	if (peer->recheck_ns != 0 && peer->recheck_ns < due)
 		due = peer->recheck_ns;
+	if (peer->idle_ns != 0 && peer->idle_ns < due)
+		due = peer->idle_ns;
 	ev_timer_stop(loop, &peer->wakeup);
 	if (due == TIMERS_NEVER)
 		return;
@@ -114,9 +138,12 @@ expire(struct peer *peer)
 	if (peer->initiation_pending)
 		dp_index_free(peer->control->dp, peer->initiation_index);
 	peer->initiation_pending = false;
-	if (peer->connected)
+	if (peer->connected) {
 		log_info("%s: expired, keys wiped", peer_label(peer));
+		handshake_tell(peer, EVENT_expired, NULL, NULL, NULL);
+	}
 	peer->connected = false;
+	peer->idle_ns = 0;
 }
 
 void
@@ -220,6 +247,10 @@ handshake_wakeup(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	if (peer->recheck_ns != 0 && now >= peer->recheck_ns)
 		recheck_traffic(peer, now);
+	if (peer->idle_ns != 0 && now >= peer->idle_ns) {
+		peer->idle_ns = 0;
+		handshake_tell(peer, EVENT_idle, NULL, NULL, NULL);
+	}
 	traffic_of(peer, &traffic);
 	actions = timers_run(&peer->timers, now, &traffic);
 	if (actions & TIMERS_CLEAR_SOURCE && dp_peer_endpoint(peer->dp, &endpoint, NULL))
@@ -228,6 +259,8 @@ handshake_wakeup(struct ev_loop *loop, ev_timer *timer, int events)
 		send_initiation(peer);
 	if (actions & TIMERS_DROP_STAGED) {
 		log_info("%s: gave up: no answer to handshakes for 90 s", peer_label(peer));
+		handshake_tell(peer, EVENT_unanswered,
+			dp_peer_endpoint(peer->dp, &endpoint, NULL) ? &endpoint : NULL, NULL, NULL);
 		dp_drop_staged(c->dp, peer->dp);
 		dp_peer_handshake_answered(peer->dp);
 	}
@@ -254,7 +287,10 @@ handshake_completed(struct peer *peer, uint64_t now, const char *role)
 	dp_peer_endpoint(peer->dp, &endpoint, NULL);
 	log_info("%s: %s at %s as %s", peer_label(peer), peer->connected ? "rekeyed" : "connected",
 		handshake_endpoint_text(&endpoint), role);
+	handshake_tell(
+		peer, peer->connected ? EVENT_rekeyed : EVENT_connected, &endpoint, NULL, role);
 	peer->connected = true;
+	peer->idle_ns = now + REJECT_AFTER_TIME_NS;
 	peer->abandoned_why = NULL;
 }
 
@@ -267,6 +303,7 @@ handshake_roamed(struct peer *peer, const struct ip_endpoint *to)
 		return;
 	peer->roam_line_ns = now;
 	log_info("%s: roamed to %s", peer_label(peer), handshake_endpoint_text(to));
+	handshake_tell(peer, EVENT_roamed, to, NULL, NULL);
 }
 
 /* ---- events of workers ----------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Received handshake messages, a batch at a time, through the pure modules. */
+#include <stdio.h>
 #include <string.h>
 
 #include "control/outer.h"
@@ -11,6 +12,8 @@
 #define MESSAGES_A_TURN NOISE_BATCH
 #define LOAD_SCALE 256 /* of dataplane_handshake_load */
 #define REJECT_LINES_A_SECOND 5
+/* Each costs a multiplication and a place in the ring of events; clients repeat after 5 s. */
+#define UNKNOWN_A_SECOND 50
 
 /* A handshake message on its way through here. */
 struct received {
@@ -24,9 +27,10 @@ struct received {
 	uint64_t now_ns;
 };
 
-/* Count it, and say why, a few times a second: whoever floods does not fill the log. */
-static void
-reject(const struct received *r, enum drop_reason reason, const struct peer *peer, const char *why)
+/* Count it, and log why, a few times a second; false for what is too much for a log. */
+static bool
+log_rejected(
+	const struct received *r, enum drop_reason reason, const struct peer *peer, const char *why)
 {
 	struct control *c = r->c;
 	uint64_t second = r->now_ns / NS_PER_SEC;
@@ -37,10 +41,62 @@ reject(const struct received *r, enum drop_reason reason, const struct peer *pee
 		c->reject_log_lines = 0;
 	}
 	if (c->reject_log_lines++ >= REJECT_LINES_A_SECOND)
-		return;
+		return false;
 	log_warn("%s: rejected handshake from %s: %s",
 		peer != NULL ? peer_label(peer) : r->iface->name, handshake_endpoint_text(&r->from),
 		why);
+	return true;
+}
+
+/* Neither log nor events are filled by whoever floods. */
+static void
+reject(const struct received *r, enum drop_reason reason, const struct peer *peer, const char *why)
+{
+	struct event e = {.type = EVENT_rejected, .iface = r->iface_id, .endpoint = r->from};
+
+	if (!log_rejected(r, reason, peer, why))
+		return;
+	snprintf(e.reason, sizeof(e.reason), "%s", why);
+	if (peer != NULL)
+		handshake_tell(peer, EVENT_rejected, &r->from, why, NULL);
+	else
+		events_push(r->c->events, &e);
+}
+
+/*
+ * An initiation that is proper in all but that no peer has its key. Only its
+ * second part proves that the sender holds the key that the first part names:
+ * without that nobody is told of it, or anyone could put keys into others' mouths.
+ */
+static void
+tell_unknown(const struct received *r, const struct noise_initiation_job *job)
+{
+	struct control *c = r->c;
+	uint64_t second = r->now_ns / NS_PER_SEC;
+	struct noise_initiation_job copy = *job;
+	struct noise_peer stranger;
+	struct event e = {.type = EVENT_unknown_key,
+		.iface = r->iface_id,
+		.endpoint = r->from,
+		.has_key = true};
+	bool proper;
+
+	if (second != c->unknown_second) {
+		c->unknown_second = second;
+		c->unknown_in_second = 0;
+	}
+	if (c->unknown_in_second++ >= UNKNOWN_A_SECOND)
+		return;
+	memcpy(e.public_key, job->in.remote_static, sizeof(e.public_key));
+	noise_peer_init(&stranger, e.public_key, NULL);
+	copy.peer = &stranger;
+	noise_prepare_peers(&copy, 1);
+	proper = copy.verdict == NOISE_OK && noise_accept_initiation(copy.id, &stranger, copy.msg,
+						     &copy.in, r->now_ns) == NOISE_OK;
+	noise_peer_fini(&stranger);
+	crypto_wipe(&copy, sizeof(copy));
+	if (proper)
+		events_push(c->events, &e);
 }
 
 static void
@@ -123,7 +179,8 @@ find_peers(struct noise_initiation_job *jobs, const struct received **r, struct 
 		struct peer *peer = peer_find(r[i]->c, r[i]->iface_id, jobs[i].in.remote_static);
 
 		if (peer == NULL) {
-			reject(r[i], DROP_handshake_rejected, NULL, "no peer has this key");
+			log_rejected(r[i], DROP_handshake_rejected, NULL, "no peer has this key");
+			tell_unknown(r[i], &jobs[i]);
 			continue;
 		}
 		jobs[kept] = jobs[i];

@@ -13,6 +13,7 @@
 #include <jansson.h>
 #include <rte_lcore.h>
 
+#include "control/control.h"
 #include "control/http.h"
 #include "control/management_state.h"
 #include "control/uapi.h"
@@ -55,6 +56,7 @@ management_init(struct management *m, const struct config *config, const struct 
 	m->config = config;
 	m->control = control;
 	m->dataplane = dataplane;
+	m->events = control_events(control);
 	m->n_ifaces = config->n_interfaces;
 	m->ifaces = calloc(m->n_ifaces, sizeof(*m->ifaces));
 	if (names == NULL || m->ifaces == NULL)

@@ -16,7 +16,9 @@
 #include "control/registry.h"
 #include "control/request.h"
 
+struct events;
 struct http_server;
+struct origin;
 struct uapi_server;
 
 struct managed_iface {
@@ -33,6 +35,7 @@ struct management {
 	void (*fatal)(void *arg);
 	void *arg;
 
+	struct events *events; /* control's */
 	struct registry *registry;
 	struct managed_iface *ifaces;
 	unsigned n_ifaces;
@@ -74,6 +77,6 @@ void management_peer_info(struct management *m, unsigned iface,
  * control, disk and registry are as before the transaction.
  */
 int management_commit(struct management *m, unsigned iface, const uint8_t *private_key,
-	const char *origin, struct refusal *why);
+	const struct origin *origin, struct refusal *why);
 
 #endif

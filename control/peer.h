@@ -57,6 +57,7 @@ struct peer {
 	bool initiation_pending; /* initiation_index is allocated */
 	uint32_t initiation_index;
 
+	uint64_t idle_ns; /* when the session is too old to be used; 0: no session, or told */
 	uint64_t roam_line_ns; /* when the log last told of roaming; 0 never */
 	const char *abandoned_why; /* as the log has told it; NULL: there is nothing to repeat */
 	bool connected; /* a handshake was completed and keys have not expired since */

@@ -10,6 +10,7 @@
 #include "control/config.h"
 #include "control/control.h"
 #include "control/cookie.h"
+#include "control/events.h"
 #include "control/noise.h"
 #include "control/peer.h"
 #include "control/ratelimiter.h"
@@ -54,7 +55,13 @@ struct control {
 	/* Lines about refused handshakes: so many a second, the rest is only counted. */
 	uint64_t reject_log_second;
 	uint32_t reject_log_lines;
+	/* Initiations from unknown keys: so many a second are looked at more closely. */
+	uint64_t unknown_second;
+	uint32_t unknown_in_second;
 	struct request_queue requests;
+	struct events *events;
+	void (*hangup)(void *arg);
+	void *hangup_arg;
 };
 
 /* handshake_rx.c: handle what was punted; returns how many there were. */
@@ -73,6 +80,9 @@ void handshake_completed(struct peer *peer, uint64_t now, const char *role);
 void handshake_roamed(struct peer *peer, const struct ip_endpoint *to);
 /* Valid until the next call. */
 const char *handshake_endpoint_text(const struct ip_endpoint *e);
+/* An event about the peer; endpoint, reason and role may be NULL. */
+void handshake_tell(const struct peer *peer, enum event_type type,
+	const struct ip_endpoint *endpoint, const char *reason, const char *role);
 /* Key slots, pending initiation and timers' state: all gone. */
 void handshake_forget(struct peer *peer);
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/audit.h"
 #include "control/peer_db.h"
 #include "crypto_accel/crypto_accel.h"
 #include "dataplane/log.h"
@@ -235,31 +236,9 @@ persist(struct management *m, unsigned iface, size_t n, const uint8_t *private_k
 	return -1;
 }
 
-static void
-log_changes(const struct management *m, unsigned iface, const struct registry_change *list,
-	size_t n, const char *origin)
-{
-	const char *name = m->ifaces[iface].config->name;
-
-	/* Batches are told in one line, or they would drown the rest of the log. */
-	if (n > 16) {
-		log_info("%s: %zu peers changed by %s", name, n, origin);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		const struct peer_spec *spec = list[i].after ? list[i].after : list[i].before;
-
-		log_info("%s: peer %s %s by %s", name, spec->name,
-			list[i].after == NULL    ? "removed"
-			: list[i].before == NULL ? "added"
-						 : "changed",
-			origin);
-	}
-}
-
 int
 management_commit(struct management *m, unsigned iface, const uint8_t *private_key,
-	const char *origin, struct refusal *why)
+	const struct origin *origin, struct refusal *why)
 {
 	struct registry_change *list;
 	size_t n = registry_changes(m->registry, &list);
@@ -293,9 +272,11 @@ management_commit(struct management *m, unsigned iface, const uint8_t *private_k
 		log_error("%s: %s", m->ifaces[iface].config->name, why->message);
 		goto out;
 	}
-	if (private_key != NULL)
+	if (private_key != NULL) {
 		install_key(m, iface, private_key);
-	log_changes(m, iface, list, n, origin);
+		audit_private_key(m, iface, origin);
+	}
+	audit_changes(m, iface, list, n, origin);
 	registry_commit(m->registry);
 	rc = 0;
 	goto out;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "control/audit.h"
 #include "control/management_state.h"
 #include "control/unix_listen.h"
 #include "dataplane/log.h"
@@ -169,7 +170,8 @@ serve(struct client *c)
 	if (end < VERB_LEN) {
 		refuse_client(c, EPROTO);
 	} else if (c->in.data[0] == 's') {
-		int rc = uapi_set(m, c->iface, c->in.data, end, &why);
+		struct origin origin = origin_of_socket("wg", c->io.fd);
+		int rc = uapi_set(m, c->iface, c->in.data, end, &origin, &why);
 
 		end_answer(c, rc == 0 ? 0 : refusal_errno(&why));
 	} else if (end != VERB_LEN + 1) {

@@ -14,6 +14,7 @@
 #include "control/refusal.h"
 
 struct management;
+struct origin;
 struct uapi_server;
 
 /* Binds a socket for each interface. NULL with a one-line reason in err. */
@@ -35,7 +36,8 @@ void uapi_text_fini(struct uapi_text *t);
  * Apply a whole request "set=1\n...\n\n", all of it or nothing. Lines are cut
  * in place. Returns 0, or -1 with the reason.
  */
-int uapi_set(struct management *m, unsigned iface, char *text, size_t len, struct refusal *why);
+int uapi_set(struct management *m, unsigned iface, char *text, size_t len,
+	const struct origin *origin, struct refusal *why);
 
 /* The interface's own lines of a get. */
 void uapi_print_interface(struct management *m, unsigned iface, struct uapi_text *out);

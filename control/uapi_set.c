@@ -312,7 +312,8 @@ on_lines(struct set *s, char *text, size_t len, struct refusal *why)
 }
 
 int
-uapi_set(struct management *m, unsigned iface, char *text, size_t len, struct refusal *why)
+uapi_set(struct management *m, unsigned iface, char *text, size_t len, const struct origin *origin,
+	struct refusal *why)
 {
 	struct set s = {.m = m, .iface = iface};
 	int rc;
@@ -321,7 +322,7 @@ uapi_set(struct management *m, unsigned iface, char *text, size_t len, struct re
 	rc = on_lines(&s, text, len, why);
 	if (rc == 0)
 		rc = management_commit(
-			m, iface, s.has_private_key ? s.private_key : NULL, "wg", why);
+			m, iface, s.has_private_key ? s.private_key : NULL, origin, why);
 	else
 		registry_rollback(m->registry);
 	if (rc != 0 && why->status < 500) /* those have been logged as errors */

@@ -11,10 +11,12 @@
 #include <cmocka.h>
 #include <rte_mempool.h>
 
+#include "control/control.h"
 #include "crypto_accel/crypto_accel.h"
 #include "dataplane/dataplane.h"
 
 struct fake_control fake;
+struct events *fake_events;
 char fake_dir[64];
 
 static struct config config;
@@ -130,6 +132,12 @@ control_peer_info(struct control *c, struct peer_info *info, uint32_t n)
 	}
 }
 
+struct events *
+control_events(struct control *c)
+{
+	return fake_events;
+}
+
 bool
 control_closed(struct control *c)
 {
@@ -239,6 +247,7 @@ fake_start(struct management *m)
 	assert_true(ip_prefix_parse(&address, "10.8.0.1/16"));
 	interfaces[0].addresses = &address;
 	interfaces[0].n_addresses = 1;
+	fake_events = events_create(64);
 	assert_int_equal(management_init(m, &config, none, NULL, NULL, err, sizeof(err)), 0);
 	while (!m->ready)
 		assert_int_equal(management_load_slice(m, err, sizeof(err)), 0);
@@ -250,6 +259,7 @@ fake_stop(struct management *m)
 	char command[128];
 
 	management_fini(m);
+	events_destroy(fake_events);
 	for (unsigned i = 0; i < FAKE_PEERS_MAX; i++)
 		free(fake.peers[i].allowed_ips);
 	for (unsigned i = 0; i < 2; i++) {

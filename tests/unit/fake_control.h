@@ -6,6 +6,8 @@
 #ifndef TESTS_FAKE_CONTROL_H
 #define TESTS_FAKE_CONTROL_H
 
+#include "control/audit.h"
+#include "control/events.h"
 #include "control/management_state.h"
 
 #define FAKE_PEERS_MAX 4096
@@ -33,6 +35,7 @@ extern struct fake_control {
 void fake_start(struct management *m);
 void fake_stop(struct management *m);
 extern char fake_dir[64];
+extern struct events *fake_events; /* 64 are kept */
 
 struct fake_peer *fake_find(unsigned iface, const uint8_t key[32]);
 /* The registry, control and the files on disk say the same about every peer. */

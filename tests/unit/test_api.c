@@ -51,8 +51,11 @@ teardown(void **state)
 static int
 send(struct api_request req)
 {
+	static const struct origin origin = {
+		.via = "a test", .has_caller = true, .uid = 1234, .pid = 77};
 	struct api_response out;
 
+	req.origin = &origin;
 	api_handle(&m, &req, &out);
 	snprintf(answer, sizeof(answer), "%s", out.body != NULL ? out.body : "");
 	allow = out.allow;

@@ -18,6 +18,7 @@
 #define KEY(digits) digits ZEROS
 
 static struct management m;
+static const struct origin origin = {.via = "a test"};
 static struct refusal why;
 
 static int
@@ -44,7 +45,7 @@ set_n(const char *lines, size_t n)
 	memcpy(text, "set=1\n", 6);
 	memcpy(text + 6, lines, n);
 	text[n + 6] = '\n';
-	rc = uapi_set(&m, 0, text, n + 7, &why);
+	rc = uapi_set(&m, 0, text, n + 7, &origin, &why);
 	free(text);
 	return rc;
 }
@@ -278,7 +279,7 @@ test_setconf_keeps_name_and_learned_endpoint(void **state)
 	strcpy(named.name, "alice");
 	registry_begin(m.registry, 0);
 	assert_int_equal(registry_put(m.registry, &named, &why), 0);
-	assert_int_equal(management_commit(&m, 0, NULL, "the test", &why), 0);
+	assert_int_equal(management_commit(&m, 0, NULL, &origin, &why), 0);
 	peer_spec_fini(&named);
 	assert_true(ip_endpoint_parse(&learned, "192.0.2.9:9"));
 	fake_find(0, key)->endpoint = learned;
