@@ -2,7 +2,6 @@
 #include "app/ctl.h"
 
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,10 +32,13 @@ static const struct command {
 		{{"allowed-ips", true}, {"endpoint", true}, {"preshared-key-file", true},
 			{"persistent-keepalive", true}, {"name", true}}},
 	{"del-peer", "IF NAME", "remove a peer", ctl_del_peer, 2, 2, {{0}}},
-	{"show", "[IF [PEER]]", "interfaces, an interface's peers, or one peer", ctl_show, 0, 2,
-		{{0}}},
-	{"drops", "[--all]", "dropped packets by reason; --all: zeros too", ctl_drops, 0, 0,
-		{{"all", false}}},
+	{"show", "[IF [PEER]] [--watch]",
+		"interfaces, an interface's peers, or one peer; --watch: again every second, with "
+		"rates",
+		ctl_show, 0, 2, {{"watch", false}}},
+	{"drops", "[--all] [--watch]",
+		"dropped packets by reason; --all: zeros too; --watch: again every second",
+		ctl_drops, 0, 0, {{"all", false}, {"watch", false}}},
 	{"workers", "[--watch]", "what the workers' time goes into; --watch: every second",
 		ctl_workers, 0, 0, {{"watch", false}}},
 	{"genkey", "", "print a new private key", ctl_genkey, 0, 0, {{0}}},
@@ -54,90 +56,12 @@ print_usage(FILE *out)
 		fprintf(out, "  %s%s%s\n      %s\n", commands[i].name,
 			*commands[i].usage ? " " : "", commands[i].usage, commands[i].help);
 	fprintf(out,
-		"\nPEER and NAME are a peer's name, or its public key.\n"
+		"\nPEER and NAME are a peer's name, its public key, or a file that holds that "
+		"key;\n"
+		"or the beginning of its key, or, to show it, of its name, where no other has it.\n"
 		"--socket PATH   of the gateway; else $WGDP_SOCKET, else " DEFAULT_SOCKET "\n"
 		"--json          print JSON for programs\n"
 		"Exit status: 0 done, 1 refused (the reason is on standard error), 2 usage.\n");
-}
-
-int
-ctl_refused(const char *fmt, ...)
-{
-	va_list ap;
-
-	fprintf(stderr, "wgdp-ctl: ");
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return CTL_REFUSED;
-}
-
-int
-ctl_usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	fprintf(stderr, "wgdp-ctl: ");
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "\nTry 'wgdp-ctl --help'.\n");
-	return CTL_USAGE;
-}
-
-const char *
-ctl_option(const struct ctl *c, const char *name)
-{
-	for (unsigned i = 0; i < CTL_OPTIONS_MAX && c->options[i].name != NULL; i++)
-		if (strcmp(c->options[i].name, name) == 0)
-			return c->options[i].value;
-	return NULL;
-}
-
-/* Levenshtein's distance of short words; anything long is far away. */
-static unsigned
-distance(const char *a, const char *b)
-{
-	unsigned row[33], la = strlen(a), lb = strlen(b);
-
-	if (la > 32 || lb > 32)
-		return 99;
-	for (unsigned j = 0; j <= lb; j++)
-		row[j] = j;
-	for (unsigned i = 1; i <= la; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = i;
-		for (unsigned j = 1; j <= lb; j++) {
-			unsigned best = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[lb];
-}
-
-const char *
-ctl_did_you_mean(const char *typed, const char *const *names)
-{
-	const char *best = NULL;
-	unsigned least = strlen(typed) < 4 ? 2 : 3; /* below this is near */
-
-	for (; *names != NULL; names++) {
-		unsigned d = distance(typed, *names);
-
-		if (d < least) {
-			least = d;
-			best = *names;
-		}
-	}
-	return best;
 }
 
 static int

@@ -27,6 +27,7 @@ struct ctl {
 	/* of the command */
 	const char *args[CTL_ARGS_MAX];
 	unsigned n_args;
+	char resolved[64]; /* the peer's name that args[1] turned out to mean */
 	struct ctl_option options[CTL_OPTIONS_MAX]; /* ends with a NULL name */
 };
 
@@ -66,21 +67,90 @@ int ctl_request(struct ctl *c, const char *method, json_t *body, bool create_onl
 /* Print JSON for programs, and drop the reference. Returns CTL_OK. */
 int ctl_print_json(json_t *json);
 
+/*
+ * The same, but nothing is told of a refusal: *status is HTTP's, and *answer the
+ * error's JSON then, for the caller to judge and ctl_tell_error to tell.
+ * CTL_REFUSED, told, only where there was no answer at all.
+ */
+int ctl_try(struct ctl *c, const char *method, json_t *body, bool create_only, json_t **answer,
+	const char *segments[], const char *query, long *status);
+/* Consumes answer. Returns CTL_REFUSED. */
+int ctl_tell_error(struct ctl *c, long status, json_t *answer);
+
+/* ---- what is meant by a name --------------------------------------------------- */
+
+/*
+ * A request to the peer that args[0] and args[1] name, by name, key or a file that
+ * holds its public key; or by an unambiguous beginning of its name or key (of its
+ * key only, and 6 characters of it, where the method changes something). A
+ * refusal for want of such a peer tells of similar names. body is consumed.
+ */
+int ctl_peer_request(struct ctl *c, const char *method, json_t *body, json_t **answer);
+/* All pages of the interface's peers, as one list. */
+int ctl_get_peers(struct ctl *c, const char *iface, json_t **peers);
+/* The refusal, and which interfaces there are. */
+void ctl_tell_no_interface(struct ctl *c, const char *message);
+/* A public key in base64, or a file that holds one. Returns CTL_OK, or CTL_REFUSED and told. */
+int ctl_public_key(const char *typed, uint8_t key[32]);
+
+/* ---- JSON ------------------------------------------------------------------------ */
+
+/* "-" where there is no such text. */
+const char *ctl_text(const json_t *object, const char *name);
+uint64_t ctl_number(const json_t *object, const char *name);
+/* "a, b, c"; to be freed. At most max of them are named. */
+char *ctl_join(const json_t *array, size_t max);
+
 /* ---- tables for people -------------------------------------------------------- */
+
+enum ctl_tone { CTL_PLAIN, CTL_TITLE, CTL_GOOD, CTL_WARN, CTL_BAD, CTL_FAINT };
+
+/* NO_COLOR, TERM and whether it is a terminal at all. */
+bool ctl_colour(int fd);
+/* Around coloured text on standard output; empty without colour. */
+const char *ctl_tone_start(enum ctl_tone tone);
+const char *ctl_tone_end(enum ctl_tone tone);
+/* 0 when standard output is no terminal. */
+unsigned ctl_terminal_lines(void);
 
 struct ctl_table;
 /* Titles end with NULL; one that starts with '>' heads a column aligned right. */
 struct ctl_table *ctl_table_create(const char *const *titles);
 /* The next cell; a row is full when it has as many as there are titles. */
-void ctl_cell(struct ctl_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void ctl_cell_tone(struct ctl_table *t, enum ctl_tone tone, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+#define ctl_cell(t, ...) ctl_cell_tone((t), CTL_PLAIN, __VA_ARGS__)
+/* On a terminal: no wider than it. */
 void ctl_table_print(struct ctl_table *t);
 void ctl_table_destroy(struct ctl_table *t);
+
+#define CTL_CELL_MIN 10 /* narrower, text says nothing any more */
+/*
+ * Narrow columns of these widths until they fit into room, with two blanks
+ * between: first those that are not fixed (numbers are), the widest first; then
+ * the last columns go. Returns how many columns remain, at least one.
+ */
+unsigned ctl_table_layout(unsigned *width, const bool *fixed, unsigned n, unsigned room);
+
+/*
+ * Show once, or with --watch every second or slower (so that showing is a small
+ * part of what the gateway does). fetch fills *now; print may use `before`, which
+ * is NULL the first time, and the time between the two.
+ */
+struct ctl_view {
+	int (*fetch)(struct ctl *c, json_t **now);
+	void (*print)(struct ctl *c, const json_t *now, const json_t *before, double seconds);
+};
+int ctl_view(struct ctl *c, const struct ctl_view *view);
 
 #define CTL_HUMAN_SIZE 32
 /* "1.50 MiB"; each returns buf. */
 char *ctl_human_bytes(char buf[CTL_HUMAN_SIZE], uint64_t bytes);
+/* "12.5 Mbit/s" */
+char *ctl_human_rate(char buf[CTL_HUMAN_SIZE], uint64_t bytes, double seconds);
 /* "2m 5s ago", "never" for 0. */
 char *ctl_human_age(char buf[CTL_HUMAN_SIZE], uint64_t epoch_ns);
 char *ctl_human_duration(char buf[CTL_HUMAN_SIZE], uint64_t seconds);
+uint64_t ctl_age_s(uint64_t epoch_ns);
 
 #endif

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/ctl.h"
 
+#include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -56,8 +62,8 @@ make_url(CURL *curl, const char *const *segments, const char *query)
 	return url;
 }
 
-static int
-tell_error(struct ctl *c, long status, json_t *answer)
+int
+ctl_tell_error(struct ctl *c, long status, json_t *answer)
 {
 	json_t *error = json_object_get(answer, "error");
 	const char *message = json_string_value(json_object_get(error, "message"));
@@ -67,22 +73,67 @@ tell_error(struct ctl *c, long status, json_t *answer)
 	if (c->json && answer != NULL)
 		ctl_print_json(json_incref(answer));
 	if (message == NULL)
-		return ctl_refused("%s: answered with status %ld", c->socket, status);
-	if (code != NULL && field != NULL && strcmp(code, "exists") == 0)
-		return ctl_refused("%s: %s; set-peer changes it", field, message);
-	if (field != NULL && strncmp(message, field, strlen(field)) != 0)
-		return ctl_refused("%s: %s", field, message);
-	return ctl_refused("%s", message);
+		ctl_refused("%s: answered with status %ld", c->socket, status);
+	else if (code != NULL && strcmp(code, "no_such_interface") == 0)
+		ctl_tell_no_interface(c, message);
+	else if (code != NULL && field != NULL && strcmp(code, "exists") == 0)
+		ctl_refused("%s: %s; set-peer changes it", field, message);
+	else if (field != NULL && strncmp(message, field, strlen(field)) != 0)
+		ctl_refused("%s: %s", field, message);
+	else
+		ctl_refused("%s", message);
+	json_decref(answer);
+	return CTL_REFUSED;
+}
+
+/* What to do about a socket that does not let us in. curl does not tell why. */
+static int
+tell_unreachable(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd, error = 0;
+	struct group *group;
+	struct stat st;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return ctl_refused("%s: cannot connect: longer than a socket's path can be", path);
+	strcpy(addr.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0)
+		error = errno;
+	if (fd >= 0)
+		close(fd);
+	if (error == ENOENT || error == ENOTDIR)
+		return ctl_refused("%s: cannot connect: no such socket; is wgdp running? Start it "
+				   "(systemctl start wgdp, or wgdp -c FILE), or name its "
+				   "control.socket with --socket or $WGDP_SOCKET",
+			path);
+	if (error == ECONNREFUSED)
+		return ctl_refused("%s: cannot connect: nobody listens; wgdp has ended without "
+				   "removing it. Start it again (systemctl start wgdp)",
+			path);
+	if (error != EACCES && error != EPERM)
+		return ctl_refused("%s: cannot connect: %s", path,
+			error != 0 ? strerror(error) : "it hung up; try again");
+	group = stat(path, &st) == 0 && st.st_gid != 0 && st.st_mode & S_IWGRP ? getgrgid(st.st_gid)
+									       : NULL;
+	if (group == NULL)
+		return ctl_refused(
+			"%s: cannot connect: permission denied; use sudo, or let a group "
+			"of yours use it (control.group in wgdp.yaml)",
+			path);
+	return ctl_refused("%s: cannot connect: permission denied; use sudo, or join the group %s "
+			   "(usermod -aG %s YOU, then log in anew)",
+		path, group->gr_name, group->gr_name);
 }
 
 static int
-perform(struct ctl *c, CURL *curl, json_t **answer)
+perform(struct ctl *c, CURL *curl, json_t **answer, long *status)
 {
 	char reason[CURL_ERROR_SIZE] = "";
 	struct text text = {0};
 	json_error_t error;
 	CURLcode rc;
-	long status;
 
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &text);
@@ -91,26 +142,19 @@ perform(struct ctl *c, CURL *curl, json_t **answer)
 	if (rc != CURLE_OK) {
 		free(text.data);
 		if (rc == CURLE_COULDNT_CONNECT)
-			return ctl_refused("%s: cannot connect; is wgdp running, and may you "
-					   "use its socket?",
-				c->socket);
+			return tell_unreachable(c->socket);
 		return ctl_refused(
 			"%s: %s", c->socket, reason[0] ? reason : curl_easy_strerror(rc));
 	}
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
 	*answer = text.len > 0 ? json_loadb(text.data, text.len, 0, &error) : NULL;
 	free(text.data);
-	if (status >= 200 && status < 300)
-		return CTL_OK;
-	tell_error(c, status, *answer);
-	json_decref(*answer);
-	*answer = NULL;
-	return CTL_REFUSED;
+	return CTL_OK;
 }
 
 int
-ctl_request(struct ctl *c, const char *method, json_t *body, bool create_only, json_t **answer,
-	const char *segments[], const char *query)
+ctl_try(struct ctl *c, const char *method, json_t *body, bool create_only, json_t **answer,
+	const char *segments[], const char *query, long *status)
 {
 	struct curl_slist *headers = NULL;
 	CURL *curl = curl_easy_init();
@@ -137,7 +181,7 @@ ctl_request(struct ctl *c, const char *method, json_t *body, bool create_only, j
 		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text);
 	}
-	rc = perform(c, curl, answer);
+	rc = perform(c, curl, answer, status);
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(curl);
 	if (text != NULL)
@@ -148,10 +192,16 @@ ctl_request(struct ctl *c, const char *method, json_t *body, bool create_only, j
 }
 
 int
-ctl_print_json(json_t *json)
+ctl_request(struct ctl *c, const char *method, json_t *body, bool create_only, json_t **answer,
+	const char *segments[], const char *query)
 {
-	json_dumpf(json, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(json);
-	return CTL_OK;
+	long status;
+
+	if (ctl_try(c, method, body, create_only, answer, segments, query, &status) != CTL_OK)
+		return CTL_REFUSED;
+	if (status >= 200 && status < 300)
+		return CTL_OK;
+	ctl_tell_error(c, status, *answer);
+	*answer = NULL;
+	return CTL_REFUSED;
 }

@@ -93,6 +93,8 @@ ctl_add_peer(struct ctl *c)
 	const char *key = ctl_option(c, "public-key");
 	const char *path[] = {"interfaces", c->args[0], "peers", c->args[1], NULL};
 	json_t *body, *answer = NULL;
+	uint8_t public_key[KEY_LEN];
+	char text[KEY_STRLEN];
 	int rc;
 
 	if (key == NULL || ctl_option(c, "allowed-ips") == NULL)
@@ -102,11 +104,9 @@ ctl_add_peer(struct ctl *c)
 	if (!peer_name_valid(c->args[1]))
 		return ctl_refused(
 			"name: expected 1 to 63 of [A-Za-z0-9._-] that do not look like a key");
-	body = json_pack("{ss*}", "public_key", key);
-	if (json_object_get(body, "public_key") == NULL) {
-		json_decref(body);
-		return ctl_refused("public_key: expected 32 bytes in base64");
-	}
+	if (ctl_public_key(key, public_key) != CTL_OK)
+		return CTL_REFUSED;
+	body = json_pack("{ss}", "public_key", key_format(text, public_key));
 	rc = fill_body(c, body, false);
 	if (rc != CTL_OK) {
 		json_decref(body);
@@ -119,7 +119,6 @@ ctl_add_peer(struct ctl *c)
 int
 ctl_set_peer(struct ctl *c)
 {
-	const char *path[] = {"interfaces", c->args[0], "peers", c->args[1], NULL};
 	const char *name = ctl_option(c, "name");
 	json_t *body = json_object(), *answer = NULL;
 	int rc = fill_body(c, body, true);
@@ -132,16 +131,15 @@ ctl_set_peer(struct ctl *c)
 		json_decref(body);
 		return rc;
 	}
-	rc = ctl_request(c, "PATCH", body, false, &answer, path, NULL);
+	rc = ctl_peer_request(c, "PATCH", body, &answer);
 	return finish(c, rc, answer, "changed");
 }
 
 int
 ctl_del_peer(struct ctl *c)
 {
-	const char *path[] = {"interfaces", c->args[0], "peers", c->args[1], NULL};
 	json_t *answer = NULL;
-	int rc = ctl_request(c, "DELETE", NULL, false, &answer, path, NULL);
+	int rc = ctl_peer_request(c, "DELETE", NULL, &answer);
 
 	return finish(c, rc, answer, "removed");
 }

@@ -1,148 +1,199 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* show, drops, workers. */
+/* show: interfaces, an interface's peers, or one peer. */
 #include "app/ctl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static const char *
-text_of(const json_t *object, const char *name)
+/* A session ends 180 s after its handshake (whitepaper, section 6.2). */
+#define ALIVE_S 180
+
+static void
+cell_bytes(struct ctl_table *t, const json_t *item, const char *name)
 {
-	const char *s = json_string_value(json_object_get(object, name));
+	char human[CTL_HUMAN_SIZE];
 
-	return s != NULL ? s : "-";
+	ctl_cell(t, "%s", ctl_human_bytes(human, ctl_number(item, name)));
 }
 
-static uint64_t
-number_of(const json_t *object, const char *name)
+/* "-" where there is nothing to compare with: a peer that has just been added. */
+static void
+cell_rate(struct ctl_table *t, const json_t *item, const json_t *old, const char *name,
+	double seconds)
 {
-	return json_integer_value(json_object_get(object, name));
+	uint64_t now = ctl_number(item, name), then = ctl_number(old, name);
+	char human[CTL_HUMAN_SIZE];
+
+	if (old == NULL || now < then)
+		ctl_cell(t, "-");
+	else
+		ctl_cell_tone(t, now > then ? CTL_GOOD : CTL_PLAIN, "%s",
+			ctl_human_rate(human, now - then, seconds));
 }
 
-/* "a, b, c"; to be freed. At most max of them are named. */
-static char *
-join(const json_t *array, size_t max)
-{
-	char *s = strdup(json_array_size(array) > 0 ? "" : "-"), *grown;
-	size_t i, n = json_array_size(array);
-	json_t *item;
-
-	json_array_foreach(array, i, item)
-	{
-		int rc;
-
-		if (i == max)
-			rc = asprintf(&grown, "%s and %zu more", s, n - max);
-		else
-			rc = asprintf(
-				&grown, "%s%s%s", s, i > 0 ? ", " : "", json_string_value(item));
-		if (rc < 0)
-			abort();
-		free(s);
-		s = grown;
-		if (i == max)
-			break;
-	}
-	return s;
-}
-
-/* ---- show ------------------------------------------------------------------------- */
+/* ---- interfaces ------------------------------------------------------------------- */
 
 static int
-show_interfaces(struct ctl *c)
+fetch_interfaces(struct ctl *c, json_t **now)
+{
+	const char *path[] = {"interfaces", NULL};
+
+	return ctl_request(c, "GET", NULL, false, now, path, NULL);
+}
+
+static void
+print_interfaces(struct ctl *c, const json_t *now, const json_t *before, double seconds)
 {
 	static const char *const titles[] = {"INTERFACE", "PUBLIC KEY", ">PORT", ">MTU", ">PEERS",
 		">RX", ">TX", "ADDRESSES", NULL};
-	const char *path[] = {"interfaces", NULL};
-	struct ctl_table *t;
-	char human[CTL_HUMAN_SIZE];
-	json_t *answer, *item;
+	static const char *const rate_titles[] = {
+		"INTERFACE", ">PEERS", ">RX", ">TX", ">RX RATE", ">TX RATE", NULL};
+	struct ctl_table *t = ctl_table_create(before != NULL ? rate_titles : titles);
+	const json_t *old = json_object_get(before, "interfaces");
+	json_t *item;
 	size_t i;
 
-	if (ctl_request(c, "GET", NULL, false, &answer, path, NULL) != CTL_OK)
-		return CTL_REFUSED;
-	if (c->json)
-		return ctl_print_json(answer);
-	t = ctl_table_create(titles);
-	json_array_foreach(json_object_get(answer, "interfaces"), i, item)
+	json_array_foreach(json_object_get(now, "interfaces"), i, item)
 	{
-		char *addresses = join(json_object_get(item, "addresses"), 4);
+		char *addresses = ctl_join(json_object_get(item, "addresses"), 4);
 
-		ctl_cell(t, "%s", text_of(item, "name"));
-		ctl_cell(t, "%s", text_of(item, "public_key"));
-		ctl_cell(t, "%" PRIu64, number_of(item, "listen_port"));
-		ctl_cell(t, "%" PRIu64, number_of(item, "mtu"));
-		ctl_cell(t, "%" PRIu64, number_of(item, "peers"));
-		ctl_cell(t, "%s", ctl_human_bytes(human, number_of(item, "rx_bytes")));
-		ctl_cell(t, "%s", ctl_human_bytes(human, number_of(item, "tx_bytes")));
-		ctl_cell(t, "%s", addresses);
+		ctl_cell(t, "%s", ctl_text(item, "name"));
+		if (before == NULL) {
+			ctl_cell(t, "%s", ctl_text(item, "public_key"));
+			ctl_cell(t, "%" PRIu64, ctl_number(item, "listen_port"));
+			ctl_cell(t, "%" PRIu64, ctl_number(item, "mtu"));
+		}
+		ctl_cell(t, "%" PRIu64, ctl_number(item, "peers"));
+		cell_bytes(t, item, "rx_bytes");
+		cell_bytes(t, item, "tx_bytes");
+		if (before == NULL) {
+			ctl_cell(t, "%s", addresses);
+		} else {
+			cell_rate(t, item, json_array_get(old, i), "rx_bytes", seconds);
+			cell_rate(t, item, json_array_get(old, i), "tx_bytes", seconds);
+		}
 		free(addresses);
 	}
 	ctl_table_print(t);
 	ctl_table_destroy(t);
-	json_decref(answer);
-	return CTL_OK;
 }
 
-/* All pages of the interface's peers, as one list. */
+/* ---- peers ------------------------------------------------------------------------ */
+
 static int
-get_peers(struct ctl *c, json_t **peers)
+fetch_peers(struct ctl *c, json_t **now)
 {
-	const char *path[] = {"interfaces", c->args[0], "peers", NULL};
-	char query[64] = "limit=1000";
-	const char *next;
-	json_t *page;
+	json_t *peers;
 
-	*peers = json_array();
-	do {
-		if (ctl_request(c, "GET", NULL, false, &page, path, query) != CTL_OK) {
-			json_decref(*peers);
-			return CTL_REFUSED;
-		}
-		json_array_extend(*peers, json_object_get(page, "peers"));
-		next = json_string_value(json_object_get(page, "next"));
-		if (next != NULL)
-			snprintf(query, sizeof(query), "limit=1000&after=%.24s", next);
-		json_decref(page);
-	} while (next != NULL);
+	if (ctl_get_peers(c, c->args[0], &peers) != CTL_OK)
+		return CTL_REFUSED;
+	*now = json_pack("{ss so}", "interface", c->args[0], "peers", peers);
 	return CTL_OK;
 }
 
+struct row {
+	const json_t *peer, *old; /* old: as it was before, or NULL */
+	uint64_t grown; /* bytes both ways since then */
+};
+
+static uint64_t
+bytes(const json_t *peer)
+{
+	return ctl_number(peer, "rx_bytes") + ctl_number(peer, "tx_bytes");
+}
+
+/* Who has moved most comes first; else they stay in the gateway's order. */
 static int
-show_peers(struct ctl *c)
+by_growth(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->grown != y->grown)
+		return x->grown < y->grown ? 1 : -1;
+	return x->peer < y->peer ? -1 : 1;
+}
+
+static struct row *
+make_rows(const json_t *peers, const json_t *before)
+{
+	struct row *rows = calloc(json_array_size(peers) + 1, sizeof(*rows));
+	json_t *index = json_object(), *peer;
+	size_t i;
+
+	if (rows == NULL)
+		abort();
+	json_array_foreach(json_object_get(before, "peers"), i, peer)
+		json_object_set(index, ctl_text(peer, "public_key"), peer);
+	json_array_foreach(peers, i, peer)
+	{
+		rows[i].peer = peer;
+		rows[i].old = json_object_get(index, ctl_text(peer, "public_key"));
+		if (rows[i].old != NULL && bytes(peer) > bytes(rows[i].old))
+			rows[i].grown = bytes(peer) - bytes(rows[i].old);
+	}
+	json_decref(index); /* what it held lives on in before */
+	return rows;
+}
+
+static void
+peer_row(struct ctl_table *t, const struct row *row, bool rates, double seconds)
+{
+	uint64_t handshake = ctl_number(row->peer, "last_handshake_ns");
+	enum ctl_tone tone = handshake == 0                    ? CTL_FAINT
+			     : ctl_age_s(handshake) <= ALIVE_S ? CTL_GOOD
+							       : CTL_WARN;
+	char human[CTL_HUMAN_SIZE];
+	char *allowed = ctl_join(json_object_get(row->peer, "allowed_ips"), 4);
+
+	ctl_cell(t, "%s", ctl_text(row->peer, "name"));
+	ctl_cell(t, "%s", ctl_text(row->peer, "endpoint"));
+	ctl_cell_tone(t, tone, "%s", ctl_human_age(human, handshake));
+	cell_bytes(t, row->peer, "rx_bytes");
+	cell_bytes(t, row->peer, "tx_bytes");
+	if (rates) {
+		cell_rate(t, row->peer, row->old, "rx_bytes", seconds);
+		cell_rate(t, row->peer, row->old, "tx_bytes", seconds);
+	}
+	ctl_cell(t, "%s", allowed);
+	free(allowed);
+}
+
+static void
+print_peers(struct ctl *c, const json_t *now, const json_t *before, double seconds)
 {
 	static const char *const titles[] = {
 		"PEER", "ENDPOINT", "HANDSHAKE", ">RX", ">TX", "ALLOWED IPS", NULL};
-	struct ctl_table *t;
-	char human[CTL_HUMAN_SIZE];
-	json_t *peers, *item;
-	size_t i;
+	static const char *const rate_titles[] = {"PEER", "ENDPOINT", "HANDSHAKE", ">RX", ">TX",
+		">RX RATE", ">TX RATE", "ALLOWED IPS", NULL};
+	struct ctl_table *t = ctl_table_create(before != NULL ? rate_titles : titles);
+	const json_t *peers = json_object_get(now, "peers");
+	size_t n = json_array_size(peers), lines = ctl_terminal_lines(), shown = n;
+	struct row *rows = make_rows(peers, before);
 
-	if (get_peers(c, &peers) != CTL_OK)
-		return CTL_REFUSED;
-	if (c->json)
-		return ctl_print_json(
-			json_pack("{ss so}", "interface", c->args[0], "peers", peers));
-	t = ctl_table_create(titles);
-	json_array_foreach(peers, i, item)
-	{
-		char *allowed = join(json_object_get(item, "allowed_ips"), 4);
-
-		ctl_cell(t, "%s", text_of(item, "name"));
-		ctl_cell(t, "%s", text_of(item, "endpoint"));
-		ctl_cell(t, "%s", ctl_human_age(human, number_of(item, "last_handshake_ns")));
-		ctl_cell(t, "%s", ctl_human_bytes(human, number_of(item, "rx_bytes")));
-		ctl_cell(t, "%s", ctl_human_bytes(human, number_of(item, "tx_bytes")));
-		ctl_cell(t, "%s", allowed);
-		free(allowed);
-	}
+	if (before != NULL)
+		qsort(rows, n, sizeof(*rows), by_growth);
+	/* A screen that is drawn again and again must not scroll: titles, the rest, cursor. */
+	if (ctl_option(c, "watch") != NULL && lines > 3 && n > lines - 3)
+		shown = lines - 3;
+	for (size_t i = 0; i < shown; i++)
+		peer_row(t, &rows[i], before != NULL, seconds);
 	ctl_table_print(t);
+	if (shown < n)
+		printf("and %zu more\n", n - shown);
+	if (n == 0)
+		printf("No peers. wgdp-ctl add-peer %s NAME ... adds one.\n", c->args[0]);
 	ctl_table_destroy(t);
-	json_decref(peers);
-	return CTL_OK;
+	free(rows);
+}
+
+/* ---- one peer --------------------------------------------------------------------- */
+
+static int
+fetch_peer(struct ctl *c, json_t **now)
+{
+	return ctl_peer_request(c, "GET", NULL, now);
 }
 
 static void
@@ -154,181 +205,60 @@ print_session(const json_t *session)
 		printf("session:              none\n");
 		return;
 	}
-	printf("session:              %s, %s old, index %" PRIu64 "\n", text_of(session, "role"),
-		ctl_human_duration(human, number_of(session, "age_ms") / 1000),
-		number_of(session, "local_index"));
+	printf("session:              %s, %s old, index %" PRIu64 "\n", ctl_text(session, "role"),
+		ctl_human_duration(human, ctl_number(session, "age_ms") / 1000),
+		ctl_number(session, "local_index"));
 }
 
-static int
-show_peer(struct ctl *c)
+static void
+print_traffic(const char *title, const json_t *p, const json_t *before, double seconds,
+	const char *bytes_name, const char *packets_name)
 {
-	const char *path[] = {"interfaces", c->args[0], "peers", c->args[1], NULL};
-	uint64_t keepalive;
-	char human[CTL_HUMAN_SIZE], *allowed;
-	json_t *p;
+	uint64_t now = ctl_number(p, bytes_name), then = ctl_number(before, bytes_name);
+	char human[CTL_HUMAN_SIZE];
 
-	if (ctl_request(c, "GET", NULL, false, &p, path, NULL) != CTL_OK)
-		return CTL_REFUSED;
-	if (c->json)
-		return ctl_print_json(p);
-	allowed = join(json_object_get(p, "allowed_ips"), SIZE_MAX);
-	keepalive = number_of(p, "persistent_keepalive");
-	printf("peer:                 %s\n", text_of(p, "name"));
-	printf("interface:            %s\n", text_of(p, "interface"));
-	printf("public key:           %s\n", text_of(p, "public_key"));
+	printf("%-22s%s in %" PRIu64 " packets", title, ctl_human_bytes(human, now),
+		ctl_number(p, packets_name));
+	if (before != NULL && now >= then)
+		printf(", %s", ctl_human_rate(human, now - then, seconds));
+	putchar('\n');
+}
+
+static void
+print_peer(struct ctl *c, const json_t *p, const json_t *before, double seconds)
+{
+	uint64_t keepalive = ctl_number(p, "persistent_keepalive");
+	char human[CTL_HUMAN_SIZE],
+		*allowed = ctl_join(json_object_get(p, "allowed_ips"), SIZE_MAX);
+
+	printf("peer:                 %s%s%s\n", ctl_tone_start(CTL_TITLE), ctl_text(p, "name"),
+		ctl_tone_end(CTL_TITLE));
+	printf("interface:            %s\n", ctl_text(p, "interface"));
+	printf("public key:           %s\n", ctl_text(p, "public_key"));
 	printf("preshared key:        %s\n",
 		json_is_true(json_object_get(p, "has_preshared_key")) ? "yes" : "no");
 	printf("allowed ips:          %s\n", allowed);
-	printf("endpoint:             %s\n", text_of(p, "endpoint"));
+	printf("endpoint:             %s\n", ctl_text(p, "endpoint"));
 	if (keepalive > 0)
 		printf("persistent keepalive: every %" PRIu64 "s\n", keepalive);
 	else
 		printf("persistent keepalive: off\n");
 	printf("latest handshake:     %s\n",
-		ctl_human_age(human, number_of(p, "last_handshake_ns")));
-	printf("received:             %s in %" PRIu64 " packets\n",
-		ctl_human_bytes(human, number_of(p, "rx_bytes")), number_of(p, "rx_packets"));
-	printf("sent:                 %s in %" PRIu64 " packets\n",
-		ctl_human_bytes(human, number_of(p, "tx_bytes")), number_of(p, "tx_packets"));
+		ctl_human_age(human, ctl_number(p, "last_handshake_ns")));
+	print_traffic("received:", p, before, seconds, "rx_bytes", "rx_packets");
+	print_traffic("sent:", p, before, seconds, "tx_bytes", "tx_packets");
 	print_session(json_object_get(p, "session"));
 	free(allowed);
-	json_decref(p);
-	return CTL_OK;
 }
 
 int
 ctl_show(struct ctl *c)
 {
-	return c->n_args == 0 ? show_interfaces(c) : c->n_args == 1 ? show_peers(c) : show_peer(c);
-}
+	static const struct ctl_view views[] = {
+		{fetch_interfaces, print_interfaces},
+		{fetch_peers, print_peers},
+		{fetch_peer, print_peer},
+	};
 
-/* ---- drops ------------------------------------------------------------------------ */
-
-int
-ctl_drops(struct ctl *c)
-{
-	static const char *const titles[] = {"REASON", "INTERFACE", ">PACKETS", NULL};
-	const char *path[] = {"drops", NULL};
-	bool all = ctl_option(c, "all") != NULL;
-	struct ctl_table *t;
-	json_t *answer, *item;
-	size_t i;
-
-	if (ctl_request(c, "GET", NULL, false, &answer, path, NULL) != CTL_OK)
-		return CTL_REFUSED;
-	if (c->json)
-		return ctl_print_json(answer);
-	t = ctl_table_create(titles);
-	json_array_foreach(json_object_get(answer, "drops"), i, item)
-	{
-		uint64_t packets = number_of(item, "packets");
-
-		if (packets == 0 && !all)
-			continue;
-		ctl_cell(t, "%s", text_of(item, "reason"));
-		ctl_cell(t, "%s", text_of(item, "interface"));
-		ctl_cell(t, "%" PRIu64, packets);
-	}
-	ctl_table_print(t);
-	ctl_table_destroy(t);
-	json_decref(answer);
-	return CTL_OK;
-}
-
-/* ---- workers ---------------------------------------------------------------------- */
-
-/* What a counter has grown by since an earlier answer, which may be NULL. */
-static uint64_t
-grown(const json_t *now, const json_t *before, const char *name)
-{
-	return number_of(now, name) - (before != NULL ? number_of(before, name) : 0);
-}
-
-static void
-stage_rows(struct ctl_table *t, const json_t *now, const json_t *before)
-{
-	const json_t *stages = json_object_get(now, "stages");
-	const json_t *old = before != NULL ? json_object_get(before, "stages") : NULL;
-	uint64_t busy = grown(now, before, "busy_cycles");
-	json_t *stage;
-	size_t i;
-
-	json_array_foreach(stages, i, stage)
-	{
-		const json_t *earlier = old != NULL ? json_array_get(old, i) : NULL;
-		uint64_t cycles = grown(stage, earlier, "cycles");
-		uint64_t packets = grown(stage, earlier, "packets");
-
-		if (packets == 0 && cycles == 0)
-			continue;
-		ctl_cell(t, "%" PRIu64, number_of(now, "lcore"));
-		ctl_cell(t, "%s", text_of(stage, "name"));
-		ctl_cell(t, "%" PRIu64, packets);
-		if (packets > 0)
-			ctl_cell(t, "%.1f", (double)cycles / packets);
-		else
-			ctl_cell(t, "-");
-		ctl_cell(t, "%.1f %%", busy > 0 ? 100.0 * cycles / busy : 0.0);
-	}
-}
-
-static void
-print_workers(const json_t *now, const json_t *before)
-{
-	static const char *const titles[] = {">LCORE", ">BUSY", ">RX PACKETS", ">TX PACKETS", NULL};
-	static const char *const stage_titles[] = {
-		">LCORE", "STAGE", ">PACKETS", ">CYCLES/PACKET", ">OF BUSY", NULL};
-	const json_t *workers = json_object_get(now, "workers");
-	const json_t *old = before != NULL ? json_object_get(before, "workers") : NULL;
-	struct ctl_table *t = ctl_table_create(titles), *stages = ctl_table_create(stage_titles);
-	json_t *w;
-	size_t i;
-
-	json_array_foreach(workers, i, w)
-	{
-		const json_t *earlier = old != NULL ? json_array_get(old, i) : NULL;
-		uint64_t busy = grown(w, earlier, "busy_cycles");
-		uint64_t idle = grown(w, earlier, "idle_cycles");
-
-		ctl_cell(t, "%" PRIu64, number_of(w, "lcore"));
-		ctl_cell(t, "%.1f %%", busy + idle > 0 ? 100.0 * busy / (busy + idle) : 0.0);
-		ctl_cell(t, "%" PRIu64, grown(w, earlier, "rx_packets"));
-		ctl_cell(t, "%" PRIu64, grown(w, earlier, "tx_packets"));
-		stage_rows(stages, w, earlier);
-	}
-	ctl_table_print(t);
-	putchar('\n');
-	ctl_table_print(stages);
-	ctl_table_destroy(t);
-	ctl_table_destroy(stages);
-}
-
-int
-ctl_workers(struct ctl *c)
-{
-	const char *path[] = {"workers", NULL};
-	bool watch = ctl_option(c, "watch") != NULL, screen = watch && isatty(STDOUT_FILENO);
-	json_t *now = NULL, *before = NULL;
-
-	for (;;) {
-		if (ctl_request(c, "GET", NULL, false, &now, path, NULL) != CTL_OK) {
-			json_decref(before);
-			return CTL_REFUSED;
-		}
-		if (screen && !c->json)
-			printf("\033[H\033[2J"); /* home, clear */
-		if (c->json)
-			ctl_print_json(json_incref(now));
-		else
-			print_workers(now, before);
-		json_decref(before);
-		before = now;
-		if (!watch)
-			break;
-		if (fflush(stdout) != 0)
-			break; /* whoever read has gone */
-		sleep(1);
-	}
-	json_decref(before);
-	return CTL_OK;
+	return ctl_view(c, &views[c->n_args]);
 }

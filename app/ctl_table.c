@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Tables that fit the terminal. */
 #include "app/ctl.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define COLUMNS_MAX 16
+#define GAP 2 /* blanks between columns */
+
+struct cell {
+	char *text;
+	enum ctl_tone tone;
+};
 
 struct ctl_table {
 	unsigned columns;
-	bool right[16];
-	char **cells; /* the titles first */
+	bool right[COLUMNS_MAX];
+	struct cell *cells; /* the titles first */
 	size_t n, cap;
 };
 
 static void
-add(struct ctl_table *t, char *text)
+add(struct ctl_table *t, char *text, enum ctl_tone tone)
 {
 	if (t->n == t->cap) {
 		t->cap = t->cap ? t->cap * 2 : 64;
@@ -24,7 +33,7 @@ add(struct ctl_table *t, char *text)
 		if (t->cells == NULL)
 			abort();
 	}
-	t->cells[t->n++] = text;
+	t->cells[t->n++] = (struct cell){text, tone};
 }
 
 struct ctl_table *
@@ -38,13 +47,13 @@ ctl_table_create(const char *const *titles)
 		bool right = **titles == '>';
 
 		t->right[t->columns++] = right;
-		ctl_cell(t, "%s", *titles + right);
+		ctl_cell_tone(t, CTL_TITLE, "%s", *titles + right);
 	}
 	return t;
 }
 
 void
-ctl_cell(struct ctl_table *t, const char *fmt, ...)
+ctl_cell_tone(struct ctl_table *t, enum ctl_tone tone, const char *fmt, ...)
 {
 	char *text;
 	va_list ap;
@@ -53,31 +62,121 @@ ctl_cell(struct ctl_table *t, const char *fmt, ...)
 	if (vasprintf(&text, fmt, ap) < 0)
 		abort();
 	va_end(ap);
-	add(t, text);
+	add(t, text, tone);
+}
+
+/* ---- layout ----------------------------------------------------------------------- */
+
+static unsigned
+total(const unsigned *width, unsigned n)
+{
+	unsigned sum = n > 0 ? (n - 1) * GAP : 0;
+
+	for (unsigned i = 0; i < n; i++)
+		sum += width[i];
+	return sum;
+}
+
+unsigned
+ctl_table_layout(unsigned *width, const bool *fixed, unsigned n, unsigned room)
+{
+	/* A column at a time from the widest, so that the narrow ones stay whole. */
+	while (total(width, n) > room) {
+		unsigned widest = n;
+
+		for (unsigned i = 0; i < n; i++)
+			if (!fixed[i] && width[i] > CTL_CELL_MIN &&
+				(widest == n || width[i] > width[widest]))
+				widest = i;
+		if (widest < n)
+			width[widest]--;
+		else if (n > 1)
+			n--;
+		else
+			break;
+	}
+	return n;
+}
+
+/* The terminal's columns or lines, or 0 when standard output is none or does not say. */
+static void
+terminal(unsigned *columns, unsigned *lines)
+{
+	struct winsize size;
+
+	*columns = *lines = 0;
+	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+		return;
+	*columns = size.ws_col;
+	*lines = size.ws_row;
+}
+
+unsigned
+ctl_terminal_lines(void)
+{
+	unsigned columns, lines;
+
+	terminal(&columns, &lines);
+	return lines;
+}
+
+static const char *const tones[] = {
+	[CTL_PLAIN] = "",
+	[CTL_TITLE] = "\033[1m",
+	[CTL_GOOD] = "\033[32m",
+	[CTL_WARN] = "\033[33m",
+	[CTL_BAD] = "\033[31m",
+	[CTL_FAINT] = "\033[2m",
+};
+
+const char *
+ctl_tone_start(enum ctl_tone tone)
+{
+	return ctl_colour(STDOUT_FILENO) ? tones[tone] : "";
+}
+
+const char *
+ctl_tone_end(enum ctl_tone tone)
+{
+	return ctl_colour(STDOUT_FILENO) && tone != CTL_PLAIN ? "\033[0m" : "";
+}
+
+static void
+print_cell(const struct cell *cell, unsigned width, bool right, bool last)
+{
+	unsigned len = strlen(cell->text), pad = len < width ? width - len : 0;
+
+	printf("%*s%s", right ? (int)pad : 0, "", ctl_tone_start(cell->tone));
+	if (len > width)
+		printf("%.*s..", (int)width - 2, cell->text);
+	else
+		printf("%s", cell->text);
+	/* No blanks at a line's end. */
+	printf("%s%*s", ctl_tone_end(cell->tone), !right && !last ? (int)pad : 0, "");
 }
 
 void
 ctl_table_print(struct ctl_table *t)
 {
-	int width[16] = {0};
+	unsigned width[COLUMNS_MAX] = {0}, room, lines, shown;
 
 	for (size_t i = 0; i < t->n; i++) {
-		int len = strlen(t->cells[i]);
+		unsigned len = strlen(t->cells[i].text);
 
 		if (len > width[i % t->columns])
 			width[i % t->columns] = len;
 	}
+	terminal(&room, &lines);
+	shown = room > 0 ? ctl_table_layout(width, t->right, t->columns, room) : t->columns;
 	for (size_t i = 0; i < t->n; i++) {
 		unsigned column = i % t->columns;
-		bool last = column == t->columns - 1;
 
-		if (t->right[column])
-			printf("%*s", width[column], t->cells[i]);
-		else if (last)
-			printf("%s", t->cells[i]); /* no blanks at a line's end */
-		else
-			printf("%-*s", width[column], t->cells[i]);
-		printf("%s", last ? "\n" : "  ");
+		if (column >= shown)
+			continue;
+		print_cell(&t->cells[i], width[column], t->right[column], column == shown - 1);
+		printf("%*s", column < shown - 1 ? GAP : 0, "");
+		if (column == shown - 1)
+			putchar('\n');
 	}
 }
 
@@ -85,59 +184,7 @@ void
 ctl_table_destroy(struct ctl_table *t)
 {
 	for (size_t i = 0; i < t->n; i++)
-		free(t->cells[i]);
+		free(t->cells[i].text);
 	free(t->cells);
 	free(t);
-}
-
-char *
-ctl_human_bytes(char buf[CTL_HUMAN_SIZE], uint64_t bytes)
-{
-	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-	double v = bytes;
-	unsigned u = 0;
-
-	if (bytes < 1024) {
-		snprintf(buf, CTL_HUMAN_SIZE, "%" PRIu64 " B", bytes);
-		return buf;
-	}
-	for (v /= 1024; v >= 1024 && u < 5; v /= 1024)
-		u++;
-	snprintf(buf, CTL_HUMAN_SIZE, "%.2f %s", v, units[u]);
-	return buf;
-}
-
-char *
-ctl_human_duration(char buf[CTL_HUMAN_SIZE], uint64_t s)
-{
-	if (s < 60)
-		snprintf(buf, CTL_HUMAN_SIZE, "%us", (unsigned)s);
-	else if (s < 3600)
-		snprintf(buf, CTL_HUMAN_SIZE, "%um %us", (unsigned)(s / 60), (unsigned)(s % 60));
-	else if (s < 86400)
-		snprintf(buf, CTL_HUMAN_SIZE, "%uh %um", (unsigned)(s / 3600),
-			(unsigned)(s / 60 % 60));
-	else
-		snprintf(buf, CTL_HUMAN_SIZE, "%" PRIu64 "d %uh", s / 86400,
-			(unsigned)(s / 3600 % 24));
-	return buf;
-}
-
-char *
-ctl_human_age(char buf[CTL_HUMAN_SIZE], uint64_t epoch_ns)
-{
-	struct timespec now;
-	uint64_t seconds;
-	char duration[CTL_HUMAN_SIZE];
-
-	if (epoch_ns == 0) {
-		strcpy(buf, "never");
-		return buf;
-	}
-	clock_gettime(CLOCK_REALTIME, &now);
-	seconds = epoch_ns / 1000000000;
-	seconds = (uint64_t)now.tv_sec > seconds ? now.tv_sec - seconds : 0;
-	ctl_human_duration(duration, seconds);
-	snprintf(buf, CTL_HUMAN_SIZE, "%.26s ago", duration);
-	return buf;
 }

@@ -5,11 +5,18 @@
     c2 ========|
 """
 
+import fcntl
+import grp
 import json
+import os
+import pty
+import struct
+import subprocess
+import termios
 
 import pytest
 
-from lab import genkey, run, wait_until, wg_dump
+from lab import PingStream, genkey, run, wait_until, wg_dump
 from world import LAN_HOST4
 
 
@@ -125,3 +132,90 @@ def test_workers_and_drops(world):
     drops = json.loads(world.gateway.ctl("drops", "--json").stdout)
     assert any(d["reason"] == "source_not_allowed" for d in drops["drops"])
     assert "source_not_allowed" in world.gateway.ctl("drops", "--all").stdout
+
+
+def test_similar_names_are_told(world):
+    refused(world, "show", world.wg[:-1] + "x", naming=f"did you mean {world.wg}?")
+    refused(world, "show", "nope", naming=f"there is: {world.wg}")
+    refused(world, "show", world.wg, "zzzz", naming=f"wgdp-ctl show {world.wg}")
+    world.gateway.ctl("add-peer", world.wg, "alice-laptop", "--public-key", genkey()[1],
+                      "--allowed-ips", "10.8.0.40")
+    refused(world, "show", world.wg, "alice-lptop", naming="did you mean alice-laptop?")
+    # To show, the beginning is enough; to change, it is not.
+    assert "alice-laptop" in world.gateway.ctl("show", world.wg, "alice").stdout
+    refused(world, "del-peer", world.wg, "alice", naming="did you mean alice-laptop?")
+    assert world.gateway.ctl("del-peer", world.wg, "alice-laptop").stdout.endswith("removed\n")
+
+
+def test_peers_by_key_prefix_and_file(world):
+    key = genkey()[1]
+    while "/" not in key[10:]:
+        key = genkey()[1]
+    file = world.lab.dir / "dave.pub"
+    file.write_text(key + "\n")
+    world.gateway.ctl("add-peer", world.wg, "dave", "--public-key", file, "--allowed-ips",
+                      "10.8.0.41")
+    for typed in (key, file, key[:10], key.replace("/", "_").replace("+", "-").rstrip("=")):
+        shown = world.gateway.ctl("show", world.wg, typed).stdout
+        assert f"public key:           {key}" in shown
+    world.gateway.ctl("set-peer", world.wg, key[:10], "--persistent-keepalive", "7")
+    assert world.gateway.show(world.wg, "dave")["persistent_keepalive"] == 7
+    refused(world, "set-peer", world.wg, key[:5], "--persistent-keepalive", "8",
+            naming="no peer")
+    refused(world, "show", world.wg, "./no-such.pub", naming="no such file")
+    world.gateway.ctl("del-peer", world.wg, file)
+
+
+def on_terminal(world, columns, *words, env=None):
+    """What wgdp-ctl writes to a terminal so wide."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    child = subprocess.Popen(
+        [world.gateway.program("wgdp-ctl"), "--socket", world.gateway.socket, *words],
+        stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": "", **(env or {})})
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            data = os.read(ours, 65536)
+        except OSError:  # EIO: the other end is closed
+            break
+        if not data:
+            break
+        said += data
+    os.close(ours)
+    assert child.wait(10) == 0, said
+    return said.decode()
+
+
+@pytest.mark.parametrize("columns", (40, 80, 120))
+def test_tables_fit_the_terminal(world, columns):
+    for words in (("show",), ("show", world.wg), ("workers",), ("drops", "--all")):
+        said = on_terminal(world, columns, *words, env={"NO_COLOR": "1"})
+        assert "\033" not in said
+        lines = said.splitlines()
+        assert max(len(line) for line in lines) <= columns, said
+    assert "\033[1m" in on_terminal(world, columns, "show")
+    assert "\033" not in world.gateway.ctl("show").stdout
+
+
+def test_watch_shows_rates_and_orders_by_them(world):
+    watch = world.lab.popen(None, [world.gateway.program("wgdp-ctl"), "--socket",
+                                   world.gateway.socket, "show", world.wg, "--watch"])
+    with PingStream(world.lab, world.c2, LAN_HOST4):
+        def moving():
+            tables = watch.log.read_text().split("PEER")[2:-1]
+            return any("bit/s" in t and t.splitlines()[1].startswith("c2") for t in tables)
+        wait_until(moving, 20, "c2 stands first, with a rate")
+    watch.stop()
+
+
+def test_no_permission_says_which_group(world):
+    grp_name = grp.getgrgid(os.stat(world.gateway.socket).st_gid).gr_name
+    done = run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                world.gateway.program("wgdp-ctl"), "--socket", world.gateway.socket, "show"],
+               check=False)
+    assert done.returncode == 1
+    assert "permission denied" in done.stderr
+    assert "sudo" in done.stderr or grp_name in done.stderr
