@@ -13,6 +13,7 @@
 #include <rte_errno.h>
 
 #include "app/runtime_dir.h"
+#include "app/sandbox.h"
 #include "control/control.h"
 #include "control/management.h"
 #include "control/plan.h"
@@ -121,6 +122,12 @@ on_fatal(void *arg)
 	control_stop(g->control);
 }
 
+static int
+on_opened(void *arg, char *err, size_t err_size)
+{
+	return sandbox_enter(&((struct gateway *)arg)->config, err, err_size);
+}
+
 /*
  * EAL pins the main thread to the control lcore. The management thread, which
  * blocks on files, is to run where the process was allowed to before.
@@ -134,6 +141,7 @@ start_management(struct gateway *g, const cpu_set_t *everywhere)
 		.control = g->control,
 		.dataplane = g->dp,
 		.fatal = on_fatal,
+		.opened = on_opened,
 		.arg = g,
 	};
 	cpu_set_t pinned;
@@ -214,9 +222,10 @@ run_dataplane(struct gateway *g, const cpu_set_t *everywhere)
 		rc = run_workers(g, everywhere);
 	control_detach(g->control);
 	missing = dataplane_destroy(g->dp);
-	if (missing > 0)
-		log_warn("%u packet buffers did not come back", missing);
-	return rc;
+	if (missing == 0)
+		return rc;
+	snprintf(g->err, sizeof(g->err), "wgdp: %u packet buffers did not come back", missing);
+	return EXIT_FAILURE;
 }
 
 /*
@@ -242,6 +251,8 @@ run_gateway(struct gateway *g)
 	int rc = EXIT_FAILURE;
 	cpu_set_t everywhere;
 
+	if (g->config.hardening.core_dumps)
+		sandbox_allow_dumps();
 	hold_signals();
 	sched_getaffinity(0, sizeof(everywhere), &everywhere);
 	if (config_load_peers(&g->config, &g->dbs, g->err, sizeof(g->err)) != 0)
@@ -274,6 +285,7 @@ main(int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	sandbox_forbid_dumps();
 	/* A client of the control socket that goes away is no reason to end. */
 	signal(SIGPIPE, SIG_IGN);
 	if (options.check)

@@ -78,6 +78,13 @@ struct config_control {
 	char *uapi_dir; /* default /var/run/wireguard; DIR/NAME.sock fits sun_path */
 };
 
+/* docs/security.md says what each costs and what it is good for. */
+struct config_hardening {
+	bool drop_capabilities; /* when all is open; default true */
+	bool seccomp; /* allow the system calls of a running gateway only; default true */
+	bool core_dumps; /* with the keys in them; default false */
+};
+
 struct config {
 	char *path; /* as given to config_load */
 	struct config_dataplane dataplane;
@@ -88,6 +95,7 @@ struct config {
 	struct config_interface *interfaces; /* 1 or more */
 	unsigned n_interfaces;
 	struct config_control control;
+	struct config_hardening hardening;
 	/* What an operator should hear of though it is no error; in the errors' form. */
 	char **warnings;
 	unsigned n_warnings;

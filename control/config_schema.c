@@ -99,6 +99,15 @@ static const struct key_rule control_keys[] = {
 		.fallback = "/var/run/wireguard", .help = "where wg looks for sockets"},
 };
 
+static const struct key_rule hardening_keys[] = {
+	{"drop_capabilities", VALUE_BOOL, FIELD(struct config_hardening, drop_capabilities),
+		.fallback = "true", .help = "keep none but what the ports need"},
+	{"seccomp", VALUE_BOOL, FIELD(struct config_hardening, seccomp), .fallback = "true",
+		.help = "allow only the system calls that a running gateway makes"},
+	{"core_dumps", VALUE_BOOL, FIELD(struct config_hardening, core_dumps), .fallback = "false",
+		.help = "true for debugging: a dump holds all keys"},
+};
+
 static const struct section_rule sections[] = {
 	{"dataplane", dataplane_keys, COUNT(dataplane_keys), offsetof(struct config, dataplane),
 		.help = "the machine"},
@@ -113,6 +122,8 @@ static const struct section_rule sections[] = {
 		IFACE_MAX, "WireGuard interfaces"},
 	{"control", control_keys, COUNT(control_keys), offsetof(struct config, control),
 		.help = "management"},
+	{"hardening", hardening_keys, COUNT(hardening_keys), offsetof(struct config, hardening),
+		.help = "what the process gives up once it runs"},
 };
 
 struct reader {

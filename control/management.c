@@ -283,6 +283,8 @@ management_start(const struct management_params *params, char *err, size_t err_s
 	ev_set_priority(&m->loader, EV_MAXPRI);
 	m->loader.data = m;
 	ev_idle_start(m->loop, &m->loader);
+	if (params->opened != NULL && params->opened(params->arg, err, err_size) != 0)
+		goto fail;
 	rc = start_thread(m);
 	if (rc == 0)
 		return m;

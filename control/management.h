@@ -27,6 +27,12 @@ struct management_params {
 	 * start; the reason has been logged. Must not block or call management_stop.
 	 */
 	void (*fatal)(void *arg);
+	/*
+	 * From management_start, when the sockets are open and before anybody is
+	 * served: the last moment for what needs privileges. May be NULL; non-zero
+	 * ends the start with its reason in err.
+	 */
+	int (*opened)(void *arg, char *err, size_t err_size);
 	void *arg;
 };
 

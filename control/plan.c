@@ -197,6 +197,8 @@ plan_eal_args(const struct config *config, int *argc)
 		add(&a, "--in-memory");
 	else
 		add(&a, "--no-huge");
+	/* Nobody asks; its thread and socket would be two more ways in. */
+	add(&a, "--no-telemetry");
 	add_devices(&a, config);
 	/* DPDK's own chatter only when something is wrong; ours (log.h) from info on. */
 	add(&a, "--log-level=*:warning");

@@ -397,8 +397,12 @@ class Gateway:
         return self.process is not None and self.process.alive()
 
     def stop(self):
-        """SIGTERM; the exit status."""
-        return self.process.stop()
+        """SIGTERM; the exit status, which is not 0 when a packet buffer is missing at the end."""
+        status = self.process.stop()
+        said = self.process.tail()
+        if "packet buffers did not come back" in said:
+            raise LabError(f"wgdp leaks: {said}")
+        return status
 
     def kill(self):
         """kill -9, as a crash would be."""

@@ -97,6 +97,8 @@ test_defaults(void **state)
 	assert_int_equal(c.control.mode, 0660);
 	assert_false(c.control.has_group);
 	assert_string_equal(c.control.uapi_dir, "/var/run/wireguard");
+	assert_true(c.hardening.drop_capabilities && c.hardening.seccomp);
+	assert_false(c.hardening.core_dumps);
 	assert_int_equal(c.n_warnings, 0);
 	config_free(&c);
 	assert_null(c.interfaces);
@@ -125,13 +127,16 @@ test_every_key(void **state)
 		"   addresses: [10.8.0.1/16, \"fd00:8::1/64\"], hairpin: deny, peer_db: wg0.yaml}\n"
 		"- {name: w=_+.-9, private_key_file: wg0.key, listen_port: 65535, mtu: 576,\n"
 		"   peer_db: ./sub/../new.yaml, addresses: []}\n"
-		"control: {socket: run/sock, mode: \"0600\", group: root, uapi_dir: /run/wg}\n");
+		"control: {socket: run/sock, mode: \"0600\", group: root, uapi_dir: /run/wg}\n"
+		"hardening: {drop_capabilities: false, seccomp: false, core_dumps: true}\n");
 	mkdir(in_dir("sub"), 0700);
 	c = load();
 	assert_int_equal(c.dataplane.n_worker_lcores, 2);
 	assert_int_equal(c.dataplane.worker_lcores[1], 0);
 	assert_false(c.dataplane.hugepages);
 	assert_int_equal(c.dataplane.memory_mb, 800);
+	assert_false(c.hardening.drop_capabilities || c.hardening.seccomp);
+	assert_true(c.hardening.core_dumps);
 	assert_int_equal(c.dataplane.max_peers, 100000);
 	assert_int_equal(c.dataplane.n_eal_args, 3);
 	assert_string_equal(c.dataplane.eal_args[2], "va");
@@ -252,9 +257,9 @@ static const struct bad_row bad_files[] = {
 		":2: dataplane: expected once, found again (first on line 1)"},
 	{"dataplane:\n  idle: poll\n  idle: poll\n",
 		":3: dataplane.idle: expected once, found again (first on line 2)"},
-	{"dataplan: {}\n",
-		":1: dataplan: unknown key, expected dataplane, ports, routes, interfaces or "
-		"control"},
+	{"dataplan: {}\n", ":1: dataplan: unknown key, expected dataplane, ports, routes, "
+			   "interfaces, control or "
+			   "hardening"},
 	{"dataplane: []\n", ":1: dataplane: expected keys with values, found a list"},
 	{"dataplane: yes\n", ":1: dataplane: expected keys with values, found \"yes\""},
 	{"ports: {}\n", ":1: ports: expected a list, found a mapping"},
@@ -707,7 +712,7 @@ test_example(void **state)
 			fail_msg("the example lacks %s", key);
 		keys++;
 	}
-	assert_int_equal(keys, 5 + 7 + 4 + 2 + 7 + 4);
+	assert_int_equal(keys, 6 + 7 + 4 + 2 + 7 + 4 + 3);
 	free(help);
 }
 
