@@ -17,12 +17,16 @@ static const struct command {
 	struct ctl_option options[CTL_OPTIONS_MAX];
 } commands[] = {
 	{"add-peer",
-		"IF NAME --public-key KEY --allowed-ips PREFIX[,PREFIX...]\n"
+		"IF NAME {--public-key KEY | --generate-key FILE}\n"
+		"             --allowed-ips {auto | PREFIX}[,PREFIX...]\n"
 		"             [--endpoint ADDRESS:PORT] [--preshared-key-file FILE]\n"
 		"             [--persistent-keepalive SECONDS]",
-		"add a peer", ctl_add_peer, 2, 2,
-		{{"public-key", true}, {"allowed-ips", true}, {"endpoint", true},
-			{"preshared-key-file", true}, {"persistent-keepalive", true}}},
+		"add a peer; --generate-key makes its private key in a new FILE, auto is the next "
+		"free address",
+		ctl_add_peer, 2, 2,
+		{{"public-key", true}, {"generate-key", true}, {"allowed-ips", true},
+			{"endpoint", true}, {"preshared-key-file", true},
+			{"persistent-keepalive", true}}},
 	{"set-peer",
 		"IF NAME [--allowed-ips PREFIX[,PREFIX...]] [--endpoint ADDRESS:PORT|none]\n"
 		"             [--preshared-key-file FILE|none] [--persistent-keepalive "
@@ -36,6 +40,16 @@ static const struct command {
 		"interfaces, an interface's peers, or one peer; --watch: again every second, with "
 		"rates",
 		ctl_show, 0, 2, {{"watch", false}}},
+	{"client-config",
+		"IF PEER --private-key-file FILE [--preshared-key-file FILE]\n"
+		"             [--endpoint HOST:PORT] [--allowed-ips PREFIX[,PREFIX...]] "
+		"[--dns ADDRESS[,...]]\n"
+		"             [--persistent-keepalive SECONDS|off] [--qr]",
+		"print the client's wg-quick file, or with --qr a code to scan", ctl_client_config,
+		2, 2,
+		{{"private-key-file", true}, {"preshared-key-file", true}, {"endpoint", true},
+			{"allowed-ips", true}, {"dns", true}, {"persistent-keepalive", true},
+			{"qr", false}}},
 	{"drops", "[--all] [--watch]",
 		"dropped packets by reason; --all: zeros too; --watch: again every second",
 		ctl_drops, 0, 0, {{"all", false}, {"watch", false}}},

@@ -39,6 +39,7 @@ typedef int ctl_command(struct ctl *c);
 ctl_command ctl_add_peer, ctl_set_peer, ctl_del_peer;
 ctl_command ctl_show, ctl_drops, ctl_workers;
 ctl_command ctl_genkey, ctl_pubkey, ctl_genpsk;
+ctl_command ctl_client_config;
 
 /* One line on stderr, "wgdp-ctl: ..."; returns CTL_REFUSED or CTL_USAGE. */
 int ctl_refused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -46,6 +47,8 @@ int ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The name nearest to what was typed; NULL when none is near. Ends with NULL. */
 const char *ctl_did_you_mean(const char *typed, const char *const *names);
 
+/* A new one, of the form that X25519 wants. */
+void ctl_make_private_key(uint8_t key[32]);
 /*
  * The key in base64 that path holds, or standard input for NULL; pipes will do.
  * Returns CTL_OK; or CTL_REFUSED, and the reason has been told.

@@ -49,14 +49,20 @@ print_key(struct ctl *c, const char *name, uint8_t key[KEY_LEN])
 	return CTL_OK;
 }
 
+void
+ctl_make_private_key(uint8_t key[KEY_LEN])
+{
+	crypto_random(key, KEY_LEN);
+	key[0] &= 248; /* RFC 7748, section 5 */
+	key[31] = (key[31] & 127) | 64;
+}
+
 int
 ctl_genkey(struct ctl *c)
 {
 	uint8_t key[KEY_LEN];
 
-	crypto_random(key, sizeof(key));
-	key[0] &= 248; /* RFC 7748, section 5 */
-	key[31] = (key[31] & 127) | 64;
+	ctl_make_private_key(key);
 	return print_key(c, "private_key", key);
 }
 

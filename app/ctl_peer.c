@@ -2,9 +2,12 @@
 /* add-peer, set-peer, del-peer. Values are checked by the gateway, which names the field. */
 #include "app/ctl.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/key.h"
 #include "control/peer_db.h"
@@ -87,34 +90,122 @@ finish(struct ctl *c, int rc, json_t *answer, const char *what)
 	return CTL_OK;
 }
 
-int
-ctl_add_peer(struct ctl *c)
+/* ---- add-peer ----------------------------------------------------------------------- */
+
+/*
+ * A new private key in a file of its own, mode 0600, which must not be there yet:
+ * it may hold the only copy of another. Its public key in base64.
+ */
+static int
+generate_key(const char *path, char public_text[KEY_STRLEN])
 {
-	const char *key = ctl_option(c, "public-key");
-	const char *path[] = {"interfaces", c->args[0], "peers", c->args[1], NULL};
-	json_t *body, *answer = NULL;
+	uint8_t private_key[KEY_LEN], public_key[KEY_LEN];
+	char text[KEY_STRLEN + 1], err[256];
+	int fd;
+	bool ok;
+
+	if (crypto_init(err, sizeof(err)) != 0)
+		return ctl_refused("%s", err);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return ctl_refused("--generate-key: %s: %s%s", path, strerror(errno),
+			errno == EEXIST ? "; name a new file, or use its key: wgdp-ctl pubkey < "
+					  "FILE prints the public key"
+					: "");
+	ctl_make_private_key(private_key);
+	x25519_base(public_key, private_key);
+	key_format(public_text, public_key);
+	key_format(text, private_key);
+	text[KEY_STRLEN - 1] = '\n';
+	ok = write(fd, text, KEY_STRLEN) == KEY_STRLEN && fsync(fd) == 0;
+	crypto_wipe(private_key, sizeof(private_key));
+	crypto_wipe(text, sizeof(text));
+	if (!ok) {
+		ctl_refused("--generate-key: %s: %s", path, strerror(errno));
+		unlink(path);
+	}
+	close(fd);
+	return ok ? CTL_OK : CTL_REFUSED;
+}
+
+/* The body's key: the one that is given, or one that is made. */
+static int
+set_public_key(struct ctl *c, json_t *body)
+{
+	const char *key = ctl_option(c, "public-key"), *file = ctl_option(c, "generate-key");
 	uint8_t public_key[KEY_LEN];
 	char text[KEY_STRLEN];
 	int rc;
 
-	if (key == NULL || ctl_option(c, "allowed-ips") == NULL)
-		return ctl_usage("add-peer needs --%s", key == NULL ? "public-key" : "allowed-ips");
+	if (file != NULL) {
+		rc = generate_key(file, text);
+	} else {
+		rc = ctl_public_key(key, public_key);
+		if (rc == CTL_OK)
+			key_format(text, public_key);
+	}
+	if (rc == CTL_OK)
+		json_object_set_new(body, "public_key", json_string(text));
+	return rc;
+}
+
+/* What the gateway chose, and what to do next. */
+static int
+tell_added(struct ctl *c, json_t *answer)
+{
+	const char *file = ctl_option(c, "generate-key");
+	char *allowed = ctl_join(json_object_get(answer, "allowed_ips"), SIZE_MAX);
+
+	if (c->json) {
+		ctl_print_json(json_incref(answer));
+	} else {
+		printf("%s: %s added, allowed ips %s\n", c->args[0], c->args[1], allowed);
+		if (file != NULL)
+			printf("Its private key is in %s. What the client needs:\n"
+			       "  wgdp-ctl client-config %s %s --private-key-file %s\n",
+				file, c->args[0], c->args[1], file);
+	}
+	free(allowed);
+	json_decref(answer);
+	return CTL_OK;
+}
+
+int
+ctl_add_peer(struct ctl *c)
+{
+	const char *key = ctl_option(c, "public-key"), *file = ctl_option(c, "generate-key");
+	const char *path[] = {"interfaces", c->args[0], "peers", c->args[1], NULL};
+	json_t *body, *answer = NULL;
+	int rc;
+
+	if (key == NULL && file == NULL)
+		return ctl_usage("add-peer needs --public-key KEY, or --generate-key FILE to make "
+				 "the client's keys");
+	if (key != NULL && file != NULL)
+		return ctl_usage("--public-key and --generate-key exclude each other");
+	if (ctl_option(c, "allowed-ips") == NULL)
+		return ctl_usage("add-peer needs --allowed-ips PREFIX[,PREFIX...], or "
+				 "--allowed-ips auto for the next free address");
 	/* Here already, since the name is part of the path: a slash in it would be another route.
 	 */
 	if (!peer_name_valid(c->args[1]))
 		return ctl_refused(
 			"name: expected 1 to 63 of [A-Za-z0-9._-] that do not look like a key");
-	if (ctl_public_key(key, public_key) != CTL_OK)
-		return CTL_REFUSED;
-	body = json_pack("{ss}", "public_key", key_format(text, public_key));
+	body = json_object();
 	rc = fill_body(c, body, false);
+	if (rc == CTL_OK)
+		rc = set_public_key(c, body);
 	if (rc != CTL_OK) {
 		json_decref(body);
 		return rc;
 	}
 	rc = ctl_request(c, "PUT", body, true, &answer, path, NULL);
-	return finish(c, rc, answer, "added");
+	if (rc != CTL_OK && file != NULL)
+		unlink(file); /* ours, just made: nobody has the key */
+	return rc == CTL_OK ? tell_added(c, answer) : rc;
 }
+
+/* ---- set-peer, del-peer ------------------------------------------------------------- */
 
 int
 ctl_set_peer(struct ctl *c)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/free_address.h"
+
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MAX 10000
 
@@ -154,6 +156,8 @@ api_peer_put(struct api_call *call, json_t **body, struct refusal *why)
 	bool created;
 	int rc;
 
+	if (free_address_fill(call->m, call->iface, call->id, call->json, why) != 0)
+		return -1;
 	registry_begin(call->m->registry, call->iface);
 	rc = api_edit_put(call->m, call->iface, call->id, call->json,
 		match != NULL && strcmp(match, "*") == 0, &created, key, why);

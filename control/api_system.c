@@ -57,6 +57,36 @@ sum_bytes(struct management *m, unsigned iface, uint64_t *rx, uint64_t *tx)
 	} while (n == INFO_SLICE);
 }
 
+/* Of the port that the default route leaves by; the first one without such a route. */
+static unsigned
+outer_port(const struct config *config)
+{
+	for (unsigned i = 0; i < config->n_routes; i++)
+		if (config->routes[i].to.len == 0)
+			return config->routes[i].port;
+	return 0;
+}
+
+/* Where clients may reach the interface, addresses towards the default route first. */
+static json_t *
+endpoints_json(const struct config *config, uint16_t listen_port)
+{
+	unsigned outer = outer_port(config);
+	char text[IP_ENDPOINT_STRLEN];
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < config->n_ports; i++) {
+		const struct config_port *port = &config->ports[(outer + i) % config->n_ports];
+
+		for (unsigned k = 0; k < port->n_addresses; k++) {
+			struct ip_endpoint e = {port->addresses[k].addr, listen_port};
+
+			json_array_append_new(list, json_string(ip_endpoint_format(text, &e)));
+		}
+	}
+	return list;
+}
+
 static json_t *
 interface_json(struct management *m, unsigned iface)
 {
@@ -69,11 +99,12 @@ interface_json(struct management *m, unsigned iface)
 		json_array_append_new(
 			addresses, json_string(ip_prefix_format(text, &config->addresses[i])));
 	sum_bytes(m, iface, &rx, &tx);
-	return json_pack("{ss ss si si so sI sI sI}", "name", config->name, "public_key",
+	return json_pack("{ss ss si si so sI sI sI so}", "name", config->name, "public_key",
 		key_format(key, m->ifaces[iface].public_key), "listen_port",
 		(int)config->listen_port, "mtu", (int)config->mtu, "addresses", addresses, "peers",
 		(json_int_t)registry_count(m->registry, iface), "rx_bytes", (json_int_t)rx,
-		"tx_bytes", (json_int_t)tx);
+		"tx_bytes", (json_int_t)tx, "endpoints",
+		endpoints_json(m->config, config->listen_port));
 }
 
 int
