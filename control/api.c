@@ -8,28 +8,54 @@
 
 #include "control/api_internal.h"
 
-enum { GET, PUT, PATCH, DELETE, METHODS };
-static const char *const method_name[METHODS] = {"GET", "PUT", "PATCH", "DELETE"};
+enum { GET, PUT, PATCH, DELETE, POST, METHODS };
+static const char *const method_name[METHODS] = {"GET", "PUT", "PATCH", "DELETE", "POST"};
 
-/* A segment "{if}" or "{id}" matches anything that is not empty. */
+#define ARG(name) (1u << ARG_##name)
+
+/*
+ * A segment "{if}" or "{id}" matches anything that is not empty. Each method has
+ * the arguments that it takes: any other is refused, for a misspelt dry_run
+ * must not change anything.
+ */
 static const struct route {
 	const char *path;
 	const char *allow;
-	api_handler *handler[METHODS];
+	struct {
+		api_handler *handler;
+		unsigned args;
+	} on[METHODS];
 } routes[] = {
-	{"/v1/status", "GET", {[GET] = api_status}},
-	{"/v1/interfaces", "GET", {[GET] = api_interfaces}},
-	{"/v1/interfaces/{if}", "GET", {[GET] = api_interface}},
+	{"/v1/status", "GET", {[GET] = {api_status}}},
+	{"/v1/interfaces", "GET", {[GET] = {api_interfaces}}},
+	{"/v1/interfaces/{if}", "GET", {[GET] = {api_interface}}},
 	{"/v1/interfaces/{if}/peers", "GET, PATCH",
-		{[GET] = api_peers_list, [PATCH] = api_peers_batch}},
+		{[GET] = {api_peers_list, ARG(limit) | ARG(after)},
+			[PATCH] = {api_peers_batch, ARG(dry_run)}}},
 	{"/v1/interfaces/{if}/peers/{id}", "GET, PUT, PATCH, DELETE",
-		{[GET] = api_peer_get,
-			[PUT] = api_peer_put,
-			[PATCH] = api_peer_patch,
-			[DELETE] = api_peer_delete}},
-	{"/v1/drops", "GET", {[GET] = api_drops}},
-	{"/v1/workers", "GET", {[GET] = api_workers}},
+		{[GET] = {api_peer_get},
+			[PUT] = {api_peer_put, ARG(dry_run)},
+			[PATCH] = {api_peer_patch, ARG(dry_run)},
+			[DELETE] = {api_peer_delete, ARG(dry_run)}}},
+	{"/v1/drops", "GET", {[GET] = {api_drops}}},
+	{"/v1/workers", "GET", {[GET] = {api_workers}}},
+	{"/v1/events", "GET", {[GET] = {api_events, ARG(after) | ARG(follow)}}},
 };
+
+static const char *const argument_name[ARG_COUNT] = {
+#define X(name) #name,
+	API_ARGUMENTS(X)
+#undef X
+};
+
+int
+api_find_argument(const char *name)
+{
+	for (int i = 0; i < ARG_COUNT; i++)
+		if (strcmp(argument_name[i], name) == 0)
+			return i;
+	return -1;
+}
 
 #define SEGMENT_SIZE 128
 
@@ -65,8 +91,8 @@ set_body(struct api_response *out, json_t *body)
 	json_decref(body);
 }
 
-void
-api_refuse(struct api_response *out, const struct refusal *why)
+static json_t *
+error_json(const struct refusal *why)
 {
 	json_t *error = json_pack("{ss ss}", "code", why->code, "message", why->message);
 
@@ -74,8 +100,33 @@ api_refuse(struct api_response *out, const struct refusal *why)
 		error, "field", why->field[0] != '\0' ? json_string(why->field) : json_null());
 	if (why->index >= 0)
 		json_object_set_new(error, "index", json_integer(why->index));
+	return error;
+}
+
+/* errors: a list of all of them, or NULL; consumed. */
+static void
+refuse_with(struct api_response *out, const struct refusal *why, json_t *errors)
+{
+	json_t *body = json_pack("{so}", "error", error_json(why));
+
+	if (errors != NULL)
+		json_object_set_new(body, "errors", errors);
 	out->status = why->status;
-	set_body(out, json_pack("{so}", "error", error));
+	set_body(out, body);
+}
+
+void
+api_refuse(struct api_response *out, const struct refusal *why)
+{
+	refuse_with(out, why, NULL);
+}
+
+void
+api_note_error(struct api_call *call, const struct refusal *why)
+{
+	if (call->errors == NULL)
+		call->errors = json_array();
+	json_array_append_new(call->errors, error_json(why));
 }
 
 /*
@@ -121,8 +172,28 @@ parse_body(struct api_call *call, struct refusal *why)
 }
 
 static int
+check_arguments(struct api_call *call, unsigned allowed, struct refusal *why)
+{
+	const struct api_request *req = call->req;
+	const char *strange = req->strange_arg, *dry_run = req->args[ARG_dry_run];
+
+	for (unsigned i = 0; strange == NULL && i < ARG_COUNT; i++)
+		if (req->args[i] != NULL && !(allowed & 1u << i))
+			strange = argument_name[i];
+	if (strange != NULL)
+		return refuse(why, 400, "unknown_argument", strange,
+			"%s: not an argument of this request, or given twice", strange);
+	if (dry_run == NULL || strcmp(dry_run, "false") == 0)
+		return 0;
+	call->dry_run = true;
+	if (strcmp(dry_run, "true") == 0)
+		return 0;
+	return refuse(why, 400, "bad_value", "dry_run", "dry_run: expected true or false");
+}
+
+static int
 dispatch(struct api_call *call, const struct route *route, const char *iface, json_t **body,
-	struct api_response *out, struct refusal *why)
+	struct refusal *why)
 {
 	int found, method;
 
@@ -131,11 +202,16 @@ dispatch(struct api_call *call, const struct route *route, const char *iface, js
 			break;
 	if (method == METHODS && strcmp(call->req->method, "HEAD") == 0)
 		method = GET; /* the server leaves the body out */
-	if (method == METHODS || route->handler[method] == NULL) {
-		out->allow = route->allow;
+	if (method == METHODS || route->on[method].handler == NULL) {
+		call->out->allow = route->allow;
 		return refuse(why, 405, "method_not_allowed", NULL, "%s only allows %s",
 			route->path, route->allow);
 	}
+	if (call->req->read_only && method != GET)
+		return refuse(why, 403, "read_only", NULL,
+			"nothing can be changed by this socket; use control.socket");
+	if (check_arguments(call, route->on[method].args, why) != 0)
+		return -1;
 	if (iface[0] != '\0') {
 		found = management_find_iface(call->m, iface);
 		if (found < 0)
@@ -145,14 +221,14 @@ dispatch(struct api_call *call, const struct route *route, const char *iface, js
 	}
 	if ((method == PUT || method == PATCH) && parse_body(call, why) != 0)
 		return -1;
-	return route->handler[method](call, body, why);
+	return route->on[method].handler(call, body, why);
 }
 
 void
 api_handle(struct management *m, const struct api_request *req, struct api_response *out)
 {
 	char iface[SEGMENT_SIZE] = "", id[SEGMENT_SIZE] = "";
-	struct api_call call = {.m = m, .req = req, .id = id};
+	struct api_call call = {.m = m, .req = req, .id = id, .out = out};
 	const struct route *route = NULL;
 	struct refusal why;
 	json_t *body = NULL;
@@ -168,10 +244,12 @@ api_handle(struct management *m, const struct api_request *req, struct api_respo
 		api_refuse(out, &why);
 		return;
 	}
-	out->status = dispatch(&call, route, iface, &body, out, &why);
-	if (out->status < 0)
-		api_refuse(out, &why);
-	else
+	out->status = dispatch(&call, route, iface, &body, &why);
+	if (out->status < 0) {
+		out->etag[0] = '\0';
+		refuse_with(out, &why, call.errors);
+	} else if (out->body == NULL) {
 		set_body(out, body);
+	}
 	json_decref(call.json);
 }

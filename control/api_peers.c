@@ -10,6 +10,7 @@
 
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MAX 10000
+#define BATCH_ERRORS_MAX 100
 
 const struct peer_spec *
 api_find_peer(const struct management *m, unsigned iface, const char *id, struct refusal *why)
@@ -69,26 +70,10 @@ one_peer(struct management *m, unsigned iface, const struct peer_spec *spec)
 	return peer_json(m, iface, spec, &info);
 }
 
-/* Decimal digits only; false on anything else or above max. */
-static bool
-parse_number(const char *s, uint64_t max, uint64_t *out)
-{
-	uint64_t v = 0;
-
-	if (*s == '\0')
-		return false;
-	for (; *s != '\0'; s++) {
-		if (*s < '0' || *s > '9' || v > (max - (*s - '0')) / 10)
-			return false;
-		v = v * 10 + (*s - '0');
-	}
-	*out = v;
-	return true;
-}
-
 int
 api_peers_list(struct api_call *call, json_t **body, struct refusal *why)
 {
+	const char *const *args = call->req->args;
 	struct management *m = call->m;
 	uint64_t limit = LIMIT_DEFAULT, cursor = 0, peek;
 	const struct peer_spec **specs;
@@ -96,10 +81,10 @@ api_peers_list(struct api_call *call, json_t **body, struct refusal *why)
 	json_t *list;
 	size_t n = 0;
 
-	if (call->req->limit != NULL &&
-		(!parse_number(call->req->limit, LIMIT_MAX, &limit) || limit == 0))
+	if (args[ARG_limit] != NULL &&
+		(!api_parse_number(args[ARG_limit], LIMIT_MAX, &limit) || limit == 0))
 		return refuse(why, 400, "bad_value", "limit", "expected 1 to %d", LIMIT_MAX);
-	if (call->req->after != NULL && !parse_number(call->req->after, INT64_MAX, &cursor))
+	if (args[ARG_after] != NULL && !api_parse_number(args[ARG_after], INT64_MAX, &cursor))
 		return refuse(why, 400, "bad_value", "after",
 			"expected what \"next\" of an earlier answer was");
 	specs = calloc(limit, sizeof(*specs));
@@ -117,6 +102,7 @@ api_peers_list(struct api_call *call, json_t **body, struct refusal *why)
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(list, peer_json(m, call->iface, specs[i], &info[i]));
 	*body = json_pack("{so}", "peers", list);
+	api_peers_etag(call->out, m, call->iface);
 	peek = cursor;
 	if (registry_next(m->registry, call->iface, &peek) != NULL)
 		json_object_set_new(*body, "next", json_sprintf("%" PRIu64, cursor));
@@ -135,17 +121,57 @@ api_peer_get(struct api_call *call, json_t **body, struct refusal *why)
 	if (spec == NULL)
 		return -1;
 	*body = one_peer(call->m, call->iface, spec);
+	api_peer_etag(call->out, call->m, spec);
 	return 200;
 }
 
-/* End the transaction that an edit with this result was made in. */
-static int
-finish(struct api_call *call, int edited, struct refusal *why)
+/* The peer as it is, or as it would be, into the answer. */
+static void
+show(struct api_call *call, const uint8_t key[KEY_LEN], json_t **body)
 {
-	if (edited == 0)
-		return management_commit(call->m, call->iface, NULL, call->req->origin, why);
-	registry_rollback(call->m->registry);
-	return -1;
+	const struct peer_spec *spec = registry_by_key(call->m->registry, call->iface, key);
+
+	*body = one_peer(call->m, call->iface, spec);
+	api_peer_etag(call->out, call->m, spec);
+}
+
+/*
+ * End the transaction that an edit with this result was made in; key, unless
+ * NULL, is that of the peer to show.
+ */
+static int
+finish(struct api_call *call, int edited, const uint8_t *key, json_t **body, struct refusal *why)
+{
+	struct management *m = call->m;
+
+	if (edited != 0) {
+		registry_rollback(m->registry);
+		return -1;
+	}
+	if (call->dry_run)
+		edited = management_check_ready(m, why);
+	else
+		edited = management_commit(m, call->iface, NULL, call->req->origin, why);
+	if (edited == 0 && key != NULL)
+		show(call, key, body);
+	if (call->dry_run)
+		registry_rollback(m->registry);
+	return edited;
+}
+
+/* If-Match against the peer as it is; 0 when it may be changed. */
+static int
+check_peer_match(struct api_call *call, struct refusal *why)
+{
+	struct refusal none;
+	const struct peer_spec *spec;
+
+	if (call->req->if_match == NULL)
+		return 0;
+	spec = api_find_peer(call->m, call->iface, call->id, &none);
+	if (spec != NULL)
+		api_peer_etag(call->out, call->m, spec);
+	return api_check_match(call, why);
 }
 
 int
@@ -156,15 +182,14 @@ api_peer_put(struct api_call *call, json_t **body, struct refusal *why)
 	bool created;
 	int rc;
 
-	if (free_address_fill(call->m, call->iface, call->id, call->json, why) != 0)
+	if (check_peer_match(call, why) != 0 ||
+		free_address_fill(call->m, call->iface, call->id, call->json, why) != 0)
 		return -1;
 	registry_begin(call->m->registry, call->iface);
 	rc = api_edit_put(call->m, call->iface, call->id, call->json,
 		match != NULL && strcmp(match, "*") == 0, &created, key, why);
-	if (finish(call, rc, why) != 0)
+	if (finish(call, rc, key, body, why) != 0)
 		return -1;
-	*body = one_peer(
-		call->m, call->iface, registry_by_key(call->m->registry, call->iface, key));
 	return created ? 201 : 200;
 }
 
@@ -174,13 +199,11 @@ api_peer_patch(struct api_call *call, json_t **body, struct refusal *why)
 	uint8_t key[KEY_LEN];
 	int rc;
 
+	if (check_peer_match(call, why) != 0)
+		return -1;
 	registry_begin(call->m->registry, call->iface);
 	rc = api_edit_patch(call->m, call->iface, call->id, call->json, key, why);
-	if (finish(call, rc, why) != 0)
-		return -1;
-	*body = one_peer(
-		call->m, call->iface, registry_by_key(call->m->registry, call->iface, key));
-	return 200;
+	return finish(call, rc, key, body, why) != 0 ? -1 : 200;
 }
 
 int
@@ -188,9 +211,12 @@ api_peer_delete(struct api_call *call, json_t **body, struct refusal *why)
 {
 	int rc;
 
+	if (check_peer_match(call, why) != 0)
+		return -1;
+	call->out->etag[0] = '\0';
 	registry_begin(call->m->registry, call->iface);
 	rc = api_edit_delete(call->m, call->iface, call->id, why);
-	return finish(call, rc, why) == 0 ? 204 : -1;
+	return finish(call, rc, NULL, body, why) == 0 ? 204 : -1;
 }
 
 /*
@@ -249,26 +275,42 @@ edit_entry(struct api_call *call, json_t *entry, struct refusal *why)
 	return api_edit_delete(call->m, call->iface, id, why);
 }
 
+/* All entries, and what is wrong with each, up to a number; the first one is why. */
+static int
+edit_entries(struct api_call *call, struct refusal *why)
+{
+	struct refusal one;
+	json_t *entry;
+	size_t i, wrong = 0;
+
+	json_array_foreach(call->json, i, entry)
+	{
+		if (edit_entry(call, entry, &one) == 0)
+			continue;
+		one.index = (int)i;
+		if (wrong++ == 0)
+			*why = one;
+		api_note_error(call, &one);
+		if (wrong == BATCH_ERRORS_MAX)
+			break;
+	}
+	return wrong == 0 ? 0 : -1;
+}
+
 int
 api_peers_batch(struct api_call *call, json_t **body, struct refusal *why)
 {
-	json_t *entry;
-	size_t i;
-	int rc = 0;
+	size_t n = json_array_size(call->json);
 
 	if (!json_is_array(call->json))
 		return refuse(why, 400, "bad_value", NULL, "expected a list of changes");
-	registry_begin(call->m->registry, call->iface);
-	json_array_foreach(call->json, i, entry)
-	{
-		rc = edit_entry(call, entry, why);
-		if (rc != 0) {
-			why->index = i;
-			break;
-		}
-	}
-	if (finish(call, rc, why) != 0)
+	api_peers_etag(call->out, call->m, call->iface);
+	if (api_check_match(call, why) != 0)
 		return -1;
-	*body = json_pack("{sI}", "applied", (json_int_t)json_array_size(call->json));
+	registry_begin(call->m->registry, call->iface);
+	if (finish(call, edit_entries(call, why), NULL, body, why) != 0)
+		return -1;
+	api_peers_etag(call->out, call->m, call->iface);
+	*body = json_pack("{sI}", "applied", (json_int_t)(call->dry_run ? 0 : n));
 	return 200;
 }

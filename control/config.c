@@ -140,3 +140,36 @@ config_check(const char *path, FILE *warnings, char *err, size_t err_size)
 	config_free(&c);
 	return ret;
 }
+
+/* ---- comparing ----------------------------------------------------------- */
+
+struct fixed_changes {
+	unsigned n;
+	char *out;
+	size_t size;
+};
+
+static void
+note_fixed(void *arg, const char *path, bool live)
+{
+	struct fixed_changes *f = arg;
+	size_t used = strlen(f->out);
+
+	if (live)
+		return;
+	/* All of a name or nothing of it. */
+	if (used + strlen(path) + 3 < f->size)
+		snprintf(f->out + used, f->size - used, "%s%s", used > 0 ? ", " : "", path);
+	f->n++;
+}
+
+unsigned
+config_fixed_changes(
+	const struct config *running, const struct config *file, char *out, size_t out_size)
+{
+	struct fixed_changes f = {.out = out, .size = out_size};
+
+	out[0] = '\0';
+	schema_compare(running, file, note_fixed, &f);
+	return f.n;
+}

@@ -68,13 +68,22 @@ struct config_interface {
 	uint16_t mtu; /* inner MTU; 576 (1280 with an IPv6 address) to 9000, default 1420 */
 	bool hairpin; /* between its peers; default allow */
 	char *peer_db; /* resolved path; its directory exists, the file need not */
+	/* A socket that is asked about keys that no peer has, or NULL. */
+	char *unknown_peer_hook;
+	uint32_t unknown_peer_idle; /* seconds after which peers added so are removed */
 };
 
 struct config_control {
 	char *socket; /* resolved path, fits sun_path; default /run/wgdp/control.sock */
 	mode_t mode; /* default 0660 */
-	bool has_group;
+	bool has_owner, has_group;
+	uid_t owner; /* meaningful when has_owner; of both sockets */
 	gid_t group; /* meaningful when has_group */
+	/* A second socket on which nothing can be changed; NULL for none. */
+	char *readonly_socket;
+	mode_t readonly_mode; /* default 0660 */
+	bool has_readonly_group;
+	gid_t readonly_group;
 	char *uapi_dir; /* default /var/run/wireguard; DIR/NAME.sock fits sun_path */
 };
 
@@ -109,6 +118,13 @@ struct config {
 int config_load(const char *path, struct config *out, char *err, size_t err_size);
 /* Wipes the private keys; *c is empty afterwards. */
 void config_free(struct config *c);
+
+/*
+ * What of a changed file takes a restart: the keys, as errors name them, joined by
+ * ", " as far as they fit. The private keys are not looked at. Returns how many.
+ */
+unsigned config_fixed_changes(
+	const struct config *running, const struct config *file, char *out, size_t out_size);
 
 struct peer_db;
 

@@ -384,6 +384,21 @@ check_control(struct rules *r)
 	if (strlen(k->socket) > most)
 		return FAIL(r, "control", -1, "socket", -1,
 			"expected a path of at most %zu bytes, found %zu", most, strlen(k->socket));
+	if (k->readonly_socket != NULL && strlen(k->readonly_socket) > most)
+		return FAIL(r, "control", -1, "readonly_socket", -1,
+			"expected a path of at most %zu bytes, found %zu", most,
+			strlen(k->readonly_socket));
+	if (k->readonly_socket != NULL && strcmp(k->readonly_socket, k->socket) == 0)
+		return FAIL(r, "control", -1, "readonly_socket", -1,
+			"expected a path of its own, found that of socket");
+	for (unsigned i = 0; i < r->c->n_interfaces; i++) {
+		const char *hook = r->c->interfaces[i].unknown_peer_hook;
+
+		if (hook != NULL && strlen(hook) > most)
+			return FAIL(r, "interfaces", i, "unknown_peer_hook", -1,
+				"expected a path of at most %zu bytes, found %zu", most,
+				strlen(hook));
+	}
 	for (unsigned i = 0; i < r->c->n_interfaces; i++) {
 		size_t n = strlen(k->uapi_dir) + strlen(r->c->interfaces[i].name) +
 			   sizeof("/.sock") - 1;

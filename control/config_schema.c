@@ -85,6 +85,12 @@ static const struct key_rule interface_keys[] = {
 		.help = "forwarding from peer to peer"},
 	{"peer_db", VALUE_PATH, FIELD(struct config_interface, peer_db),
 		.help = "holds the peers; wgdp rewrites it when they change"},
+	{"unknown_peer_hook", VALUE_PATH, FIELD(struct config_interface, unknown_peer_hook),
+		.live = true, .fallback = "",
+		.help = "socket that is asked whether a client with an unknown key may come in"},
+	{"unknown_peer_idle", VALUE_UINT, FIELD(struct config_interface, unknown_peer_idle),
+		.live = true, .min = 1, .max = 31536000, .fallback = "900",
+		.help = "seconds without a packet after which a peer that the hook let in goes"},
 };
 
 static const struct key_rule control_keys[] = {
@@ -92,9 +98,19 @@ static const struct key_rule control_keys[] = {
 		.fallback = "/run/wgdp/control.sock", .help = "HTTP for wgdp-ctl and others"},
 	{"mode", VALUE_MODE, FIELD(struct config_control, mode), .fallback = "0660",
 		.help = "permissions of the socket"},
+	{"owner", VALUE_USER, FIELD(struct config_control, owner),
+		.count_offset = offsetof(struct config_control, has_owner), .fallback = "",
+		.help = "user who owns the sockets, by name"},
 	{"group", VALUE_GROUP, FIELD(struct config_control, group),
 		.count_offset = offsetof(struct config_control, has_group), .fallback = "",
 		.help = "group of the socket, by name"},
+	{"readonly_socket", VALUE_PATH, FIELD(struct config_control, readonly_socket),
+		.fallback = "", .help = "a second socket, on which nothing can be changed"},
+	{"readonly_mode", VALUE_MODE, FIELD(struct config_control, readonly_mode),
+		.fallback = "0660", .help = "permissions of that one"},
+	{"readonly_group", VALUE_GROUP, FIELD(struct config_control, readonly_group),
+		.count_offset = offsetof(struct config_control, has_readonly_group), .fallback = "",
+		.help = "group of that one"},
 	{"uapi_dir", VALUE_PATH, FIELD(struct config_control, uapi_dir),
 		.fallback = "/var/run/wireguard", .help = "where wg looks for sockets"},
 };
@@ -211,7 +227,7 @@ read_key(const struct reader *r, const struct key_rule *k, const struct ynode *n
 		return read_members(r, k, node, path, item);
 	if (read_value(r, k, node, path, item + k->offset) < 0)
 		return -1;
-	if (k->type == VALUE_GROUP)
+	if (k->type == VALUE_GROUP || k->type == VALUE_USER)
 		*(bool *)(item + k->count_offset) = true;
 	return 0;
 }
@@ -321,6 +337,94 @@ schema_read(const struct ynode *root, struct config *out, char *err, size_t err_
 			return -1;
 	}
 	return 0;
+}
+
+/* ---- comparing ---------------------------------------------------------- */
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+same_value(const struct key_rule *k, const char *a, const char *b)
+{
+	switch (k->type) {
+	case VALUE_TEXT:
+	case VALUE_PATH:
+		return same_text(*(char *const *)(const void *)a, *(char *const *)(const void *)b);
+	case VALUE_NAME:
+		return strcmp(a, b) == 0;
+	default:
+		return memcmp(a, b, k->size) == 0; /* no structure here has padding */
+	}
+}
+
+/* Of one key in two items. */
+static bool
+same_key(const struct key_rule *k, const char *a, const char *b)
+{
+	unsigned n, m;
+
+	if (k->type == VALUE_GROUP || k->type == VALUE_USER) {
+		bool has = *(const bool *)(a + k->count_offset);
+
+		if (has != *(const bool *)(b + k->count_offset))
+			return false;
+		return !has || same_value(k, a + k->offset, b + k->offset);
+	}
+	if (!k->list)
+		return same_value(k, a + k->offset, b + k->offset);
+	memcpy(&n, a + k->count_offset, sizeof(n));
+	memcpy(&m, b + k->count_offset, sizeof(m));
+	memcpy(&a, a + k->offset, sizeof(a));
+	memcpy(&b, b + k->offset, sizeof(b));
+	for (unsigned i = 0; n == m && i < n; i++)
+		if (!same_value(k, a + i * k->size, b + i * k->size))
+			return false;
+	return n == m;
+}
+
+static void
+compare_section(const struct section_rule *s, const char *a, const char *b, schema_difference *tell,
+	void *arg)
+{
+	char path[KEY_PATH_SIZE];
+	unsigned n = 1, m = 1;
+
+	if (s->item_size != 0) {
+		memcpy(&n, a + s->count_offset, sizeof(n));
+		memcpy(&m, b + s->count_offset, sizeof(m));
+		if (n != m) {
+			tell(arg, s->name, false);
+			return;
+		}
+		memcpy(&a, a + s->offset, sizeof(a));
+		memcpy(&b, b + s->offset, sizeof(b));
+	} else {
+		a += s->offset;
+		b += s->offset;
+	}
+	for (unsigned i = 0; i < n; i++, a += s->item_size, b += s->item_size) {
+		for (size_t k = 0; k < s->n_keys; k++) {
+			if (same_key(&s->keys[k], a, b))
+				continue;
+			if (s->item_size != 0)
+				snprintf(path, sizeof(path), "%s[%u].%s", s->name, i,
+					s->keys[k].name);
+			else
+				snprintf(path, sizeof(path), "%s.%s", s->name, s->keys[k].name);
+			tell(arg, path, s->keys[k].live);
+		}
+	}
+}
+
+void
+schema_compare(const struct config *a, const struct config *b, schema_difference *tell, void *arg)
+{
+	for (size_t i = 0; i < COUNT(sections); i++)
+		compare_section(&sections[i], (const char *)a, (const char *)b, tell, arg);
 }
 
 /* ---- freeing and help --------------------------------------------------- */

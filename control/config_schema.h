@@ -16,6 +16,14 @@
  */
 int schema_read(const struct ynode *root, struct config *out, char *err, size_t err_size);
 
+/*
+ * Call tell for each key whose values differ, or each list whose lengths do:
+ * path is as in errors, and live whether a reload may change it.
+ */
+typedef void schema_difference(void *arg, const char *path, bool live);
+void schema_compare(
+	const struct config *a, const struct config *b, schema_difference *tell, void *arg);
+
 /* Free all values of *c but path, warnings. */
 void schema_free(struct config *c);
 

@@ -2,6 +2,7 @@
 #include "control/config_value.h"
 
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,8 @@ value_describe(char buf[VALUE_DESCRIPTION_SIZE], const struct key_rule *k)
 		return "an octal mode from 0600 to 0777, with read and write for its owner";
 	case VALUE_GROUP:
 		return "the name of a group of this system";
+	case VALUE_USER:
+		return "the name of a user of this system";
 	}
 	return "nothing";
 }
@@ -180,6 +183,18 @@ read_group(const struct ynode *node, gid_t *out)
 	return true;
 }
 
+static bool
+read_user(const struct ynode *node, uid_t *out)
+{
+	struct passwd p, *found = NULL;
+	char buf[16384];
+
+	if (getpwnam_r(node->text, &p, buf, sizeof(buf), &found) != 0 || found == NULL)
+		return false;
+	*out = found->pw_uid;
+	return true;
+}
+
 bool
 value_read(const struct key_rule *k, const struct ynode *node, const char *file, void *field)
 {
@@ -216,6 +231,8 @@ value_read(const struct key_rule *k, const struct ynode *node, const char *file,
 		return read_mode(node, field);
 	case VALUE_GROUP:
 		return read_group(node, field);
+	case VALUE_USER:
+		return read_user(node, field);
 	}
 	return false;
 }

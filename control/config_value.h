@@ -21,6 +21,7 @@ enum value_type {
 	VALUE_ADDR, /* struct ip_addr */
 	VALUE_MODE, /* mode_t */
 	VALUE_GROUP, /* gid_t; and a bool in count_offset tells that there is one */
+	VALUE_USER, /* uid_t; likewise */
 };
 
 struct key_rule {
@@ -30,6 +31,7 @@ struct key_rule {
 	uint32_t min, max; /* of a number; of a text's length */
 	const char *const *choices;
 	bool list;
+	bool live; /* a reload applies it; all else takes a restart */
 	size_t count_offset; /* unsigned number of members */
 	uint32_t n_min, n_max;
 	/* As it would be written; a list's only member. NULL when required, "" for none. */

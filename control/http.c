@@ -8,38 +8,37 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <microhttpd.h>
-
-#include "control/api.h"
+#include "control/http_internal.h"
 #include "control/management_state.h"
 #include "control/unix_listen.h"
 #include "crypto_accel/crypto_accel.h"
 #include "dataplane/log.h"
 
 #define BODY_MAX (16u << 20)
-#define BODIES_MAX (64u << 20) /* of all connections together */
-#define CONNECTIONS_MAX 64u
+#define BODIES_MAX (64u << 20) /* of all connections together, small ones apart */
+#define ANSWERS_MAX (256u << 20) /* likewise, while they are being sent */
+#define BACKLOG 128
 #define HEADERS_MAX (32u << 10) /* memory of a connection, request line and headers included */
 #define IDLE_TIMEOUT_S 30u
-
-struct http_server {
-	struct management *m;
-	struct MHD_Daemon *daemon;
-	int listen_fd;
-	ev_io ready;
-	ev_timer timeout;
-	size_t bodies; /* bytes held for bodies now */
-};
+#define SWEEP_S 1.
+#define GIVE_UP_S 2. /* a large body has that long before others may have its room */
 
 /* One request while its body comes in. */
 struct exchange {
-	struct http_server *server;
+	struct http_conn *conn;
 	char *body;
 	size_t len, cap;
+	size_t dropped; /* bytes that came after the refusal */
 	int refused; /* status, once the body is too much; the rest of it is dropped */
 };
 
 /* ---- body --------------------------------------------------------------------- */
+
+static size_t
+budgeted(size_t bytes)
+{
+	return bytes > HTTP_SMALL ? bytes : 0;
+}
 
 static void
 exchange_drop_body(struct exchange *x)
@@ -47,50 +46,86 @@ exchange_drop_body(struct exchange *x)
 	if (x->body != NULL)
 		crypto_wipe(x->body, x->len); /* preshared keys come this way */
 	free(x->body);
-	x->server->bodies -= x->cap;
+	x->conn->listener->server->bodies -= budgeted(x->cap);
 	x->body = NULL;
 	x->len = x->cap = 0;
 }
 
-static void
+bool
+http_exchange_give_up(struct exchange *x)
+{
+	if (x == NULL || budgeted(x->cap) == 0)
+		return false;
+	exchange_drop_body(x);
+	x->refused = 503;
+	return true;
+}
+
+/* Whoever has been sending a large body for longest, and for long, loses it. */
+static bool
+make_room(struct http_server *s, const struct exchange *x)
+{
+	double now = ev_now(s->m->loop);
+	struct http_conn *conn;
+
+	TAILQ_FOREACH(conn, &s->conns[CONN_REQUEST], link)
+	{
+		if (conn->since + GIVE_UP_S > now)
+			break;
+		if (conn->exchange != x && http_exchange_give_up(conn->exchange))
+			return true;
+	}
+	return false;
+}
+
+/* Room for more; 0, or the status to refuse with. */
+static int
+exchange_grow(struct exchange *x, size_t need)
+{
+	struct http_server *s = x->conn->listener->server;
+	size_t cap = x->cap * 2 > need ? x->cap * 2 : need, len = x->len;
+	char *grown;
+
+	if (cap > BODY_MAX)
+		cap = BODY_MAX;
+	while (s->bodies - budgeted(x->cap) + budgeted(cap) > BODIES_MAX)
+		if (!make_room(s, x))
+			return 503;
+	grown = malloc(cap);
+	if (grown == NULL)
+		return 503;
+	if (len > 0)
+		memcpy(grown, x->body, len);
+	exchange_drop_body(x);
+	s->bodies += budgeted(cap);
+	x->body = grown;
+	x->len = len;
+	x->cap = cap;
+	return 0;
+}
+
+/* False when the client goes on and on. */
+static bool
 exchange_add(struct exchange *x, const char *data, size_t n)
 {
-	if (x->refused != 0)
-		return;
-	if (x->len + n > BODY_MAX) {
+	if (x->refused == 0 && x->len + n > BODY_MAX)
 		x->refused = 413;
-	} else if (x->len + n > x->cap) {
-		size_t cap = x->cap * 2 > x->len + n ? x->cap * 2 : x->len + n;
-		char *grown;
-
-		if (x->server->bodies - x->cap + cap > BODIES_MAX) {
-			x->refused = 503;
-		} else if ((grown = malloc(cap)) == NULL) {
-			x->refused = 503;
-		} else {
-			size_t len = x->len;
-
-			if (len > 0)
-				memcpy(grown, x->body, len);
-			exchange_drop_body(x);
-			x->server->bodies += cap;
-			x->body = grown;
-			x->len = len;
-			x->cap = cap;
-		}
-	}
+	else if (x->refused == 0 && x->len + n > x->cap)
+		x->refused = exchange_grow(x, x->len + n);
 	if (x->refused != 0) {
 		exchange_drop_body(x);
-		return;
+		x->dropped += n;
+		return x->dropped <= BODY_MAX;
 	}
 	memcpy(x->body + x->len, data, n);
 	x->len += n;
+	return true;
 }
 
 /* ---- answers ------------------------------------------------------------------ */
 
-static enum MHD_Result
-answer(struct MHD_Connection *c, struct api_response *r)
+enum MHD_Result
+http_answer(struct MHD_Connection *c, struct api_response *r)
 {
 	size_t len = r->body != NULL ? strlen(r->body) : 0;
 	struct MHD_Response *response;
@@ -103,16 +138,19 @@ answer(struct MHD_Connection *c, struct api_response *r)
 		return MHD_NO;
 	}
 	if (r->body != NULL)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+			r->content_type != NULL ? r->content_type : "application/json");
 	if (r->allow != NULL)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, r->allow);
+	if (r->etag[0] != '\0')
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, r->etag);
 	rc = MHD_queue_response(c, r->status, response);
 	MHD_destroy_response(response);
 	return rc;
 }
 
 static enum MHD_Result
-answer_too_much(struct MHD_Connection *c, int status)
+refuse_request(struct MHD_Connection *c, int status)
 {
 	struct api_response r = {0};
 	struct refusal why;
@@ -122,7 +160,24 @@ answer_too_much(struct MHD_Connection *c, int status)
 	else
 		refuse(&why, 503, "busy", NULL, "too much is being sent at once; try again");
 	api_refuse(&r, &why);
-	return answer(c, &r);
+	return http_answer(c, &r);
+}
+
+/* Answers that nobody takes are not let pile up. */
+static enum MHD_Result
+answer(struct http_conn *conn, struct MHD_Connection *c, struct api_response *r)
+{
+	struct http_server *s = conn->listener->server;
+	size_t size = budgeted(r->body != NULL ? strlen(r->body) : 0);
+
+	if (s->answers + size > ANSWERS_MAX) {
+		free(r->body);
+		return refuse_request(c, 503);
+	}
+	s->answers += size;
+	conn->answer = size;
+	http_conn_enter(conn, CONN_ANSWER);
+	return http_answer(c, r);
 }
 
 static const char *
@@ -132,23 +187,42 @@ header(struct MHD_Connection *c, const char *name)
 }
 
 static enum MHD_Result
+on_argument(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct api_request *req = cls;
+	int arg = api_find_argument(name);
+
+	/* Given twice, it is not known which one is meant. */
+	if (arg < 0 || req->args[arg] != NULL)
+		req->strange_arg = name;
+	else
+		req->args[arg] = value != NULL ? value : "";
+	return MHD_YES;
+}
+
+static enum MHD_Result
 handle(struct exchange *x, struct MHD_Connection *c, const char *url, const char *method)
 {
+	struct http_conn *conn = x->conn;
 	struct api_request req = {
 		.method = method,
 		.path = url,
-		.limit = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "limit"),
-		.after = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "after"),
 		.content_type = header(c, MHD_HTTP_HEADER_CONTENT_TYPE),
+		.if_match = header(c, MHD_HTTP_HEADER_IF_MATCH),
 		.if_none_match = header(c, MHD_HTTP_HEADER_IF_NONE_MATCH),
+		.read_only = conn->listener->read_only,
+		.origin = &conn->origin,
 		.body = x->body,
 		.body_len = x->len,
 	};
 	struct api_response r;
 
-	api_handle(x->server->m, &req, &r);
+	MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, on_argument, &req);
+	api_handle(conn->listener->server->m, &req, &r);
 	exchange_drop_body(x);
-	return answer(c, &r);
+	if (r.events)
+		return http_follow(conn, c, r.events_after, r.events_follow);
+	return answer(conn, c, &r);
 }
 
 static bool
@@ -169,18 +243,21 @@ on_request(void *cls, struct MHD_Connection *c, const char *url, const char *met
 		x = calloc(1, sizeof(*x));
 		if (x == NULL)
 			return MHD_NO;
-		x->server = cls;
+		x->conn = http_conn_of(c);
+		x->conn->exchange = x;
 		*state = x;
+		http_conn_enter(x->conn, CONN_REQUEST);
 		/* Answered before the body: the connection ends with it. */
-		return announces_too_much(c) ? answer_too_much(c, 413) : MHD_YES;
+		return announces_too_much(c) ? refuse_request(c, 413) : MHD_YES;
 	}
 	if (*data_size > 0) {
-		exchange_add(x, data, *data_size);
+		bool more = exchange_add(x, data, *data_size);
+
 		*data_size = 0;
-		return MHD_YES;
+		return more ? MHD_YES : MHD_NO;
 	}
 	if (x->refused != 0)
-		return answer_too_much(c, x->refused);
+		return refuse_request(c, x->refused);
 	return handle(x, c, url, method);
 }
 
@@ -189,11 +266,15 @@ on_completed(void *cls, struct MHD_Connection *c, void **state, enum MHD_Request
 {
 	struct exchange *x = *state;
 
-	if (x != NULL) {
-		exchange_drop_body(x);
-		free(x);
-		*state = NULL;
-	}
+	if (x == NULL)
+		return;
+	exchange_drop_body(x);
+	x->conn->exchange = NULL;
+	x->conn->listener->server->answers -= x->conn->answer;
+	x->conn->answer = 0;
+	http_conn_enter(x->conn, CONN_REQUEST);
+	free(x);
+	*state = NULL;
 }
 
 static int
@@ -232,79 +313,142 @@ unescape(void *cls, struct MHD_Connection *c, char *s)
 /* ---- loop --------------------------------------------------------------------- */
 
 static unsigned
-connections(const struct http_server *s)
+connections(const struct http_listener *l)
 {
-	return MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+	return MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
 }
 
 /* Let it work, then sleep no longer than it allows. */
-static void
-run(struct http_server *s)
+void
+http_listener_run(struct http_listener *l)
 {
+	struct ev_loop *loop = l->server->m->loop;
 	MHD_UNSIGNED_LONG_LONG ms;
 	unsigned before;
 
 	/*
-	 * At the limit it stops to watch the listening socket, and takes that up again
+	 * At its limit it stops to watch the listening socket, and takes that up again
 	 * only when it is run after a connection has ended: nothing else would wake it.
 	 */
 	do {
-		before = connections(s);
-		MHD_run(s->daemon);
-	} while (connections(s) < before);
-	ev_timer_stop(s->m->loop, &s->timeout);
-	if (MHD_get_timeout(s->daemon, &ms) == MHD_YES) {
-		ev_timer_set(&s->timeout, ms / 1000.0, 0.);
-		ev_timer_start(s->m->loop, &s->timeout);
+		before = connections(l);
+		MHD_run(l->daemon);
+	} while (connections(l) < before);
+	ev_timer_stop(loop, &l->timeout);
+	if (MHD_get_timeout(l->daemon, &ms) == MHD_YES) {
+		ev_timer_set(&l->timeout, ms / 1000.0, 0.);
+		ev_timer_start(loop, &l->timeout);
 	}
 }
 
 static void
 on_ready(struct ev_loop *loop, ev_io *w, int revents)
 {
-	run(w->data);
+	http_listener_run(w->data);
 }
 
 static void
 on_timeout(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	run(w->data);
+	http_listener_run(w->data);
+}
+
+static void
+run_all(struct http_server *s)
+{
+	for (unsigned i = 0; i < s->n_listeners; i++)
+		http_listener_run(&s->listeners[i]);
+}
+
+static void
+on_sweep(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct http_server *s = w->data;
+
+	http_conn_sweep(s);
+	run_all(s);
+}
+
+static void
+wake_followers(struct http_server *s)
+{
+	struct http_conn *conn;
+
+	TAILQ_FOREACH(conn, &s->conns[CONN_FOLLOW], link)
+	{
+		http_follower_wake(conn);
+	}
+}
+
+void
+http_server_tell_events(struct http_server *s)
+{
+	if (s->n_followers == 0)
+		return;
+	wake_followers(s);
+	run_all(s);
+}
+
+/* ---- life --------------------------------------------------------------------- */
+
+static int
+listener_init(struct http_server *s, const char *path, bool read_only, mode_t mode, uid_t owner,
+	gid_t group, char *err, size_t err_size)
+{
+	struct http_listener *l = &s->listeners[s->n_listeners];
+	const union MHD_DaemonInfo *info;
+
+	l->server = s;
+	l->path = path;
+	l->read_only = read_only;
+	l->fd = unix_listen(path, mode, owner, group, BACKLOG, err, err_size);
+	if (l->fd < 0)
+		return -1;
+	s->n_listeners++;
+	ev_init(&l->timeout, on_timeout);
+	l->timeout.data = l;
+	ev_init(&l->ready, on_ready);
+	l->ready.data = l;
+	l->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+		on_request, l, MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_CONNECTION_LIMIT,
+		/* Those who are to make room are still there when the next ones come. */
+		s->max_conns + BACKLOG, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_NOTIFY_CONNECTION,
+		http_conn_notify, l, MHD_OPTION_UNESCAPE_CALLBACK, unescape, s, MHD_OPTION_END);
+	info = l->daemon != NULL ? MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+	if (info == NULL) {
+		snprintf(err, err_size, "%s: no HTTP server: %s", path, strerror(errno));
+		return -1;
+	}
+	ev_io_set(&l->ready, info->epoll_fd, EV_READ);
+	ev_io_start(s->m->loop, &l->ready);
+	return 0;
 }
 
 struct http_server *
 http_server_create(struct management *m, char *err, size_t err_size)
 {
-	const struct config_control *config = &m->config->control;
+	const struct config_control *k = &m->config->control;
+	uid_t owner = k->has_owner ? k->owner : (uid_t)-1;
 	struct http_server *s = calloc(1, sizeof(*s));
-	const union MHD_DaemonInfo *info;
 
 	if (s == NULL)
 		abort();
 	s->m = m;
-	s->listen_fd = unix_listen(config->socket, config->mode,
-		config->has_group ? config->group : (gid_t)-1, CONNECTIONS_MAX, err, err_size);
-	if (s->listen_fd < 0) {
-		free(s);
-		return NULL;
-	}
-	s->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, s,
-		MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-		CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_UNESCAPE_CALLBACK,
-		unescape, s, MHD_OPTION_END);
-	info = s->daemon != NULL ? MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-	if (info == NULL) {
-		snprintf(err, err_size, "%s: no HTTP server: %s", config->socket, strerror(errno));
-		http_server_destroy(s);
-		return NULL;
-	}
-	ev_io_init(&s->ready, on_ready, info->epoll_fd, EV_READ);
-	s->ready.data = s;
-	ev_io_start(m->loop, &s->ready);
-	ev_init(&s->timeout, on_timeout);
-	s->timeout.data = s;
-	return s;
+	http_conn_limits(s);
+	ev_timer_init(&s->sweep, on_sweep, SWEEP_S, SWEEP_S);
+	s->sweep.data = s;
+	ev_timer_start(m->loop, &s->sweep);
+	if (listener_init(s, k->socket, false, k->mode, owner, k->has_group ? k->group : (gid_t)-1,
+		    err, err_size) == 0 &&
+		(k->readonly_socket == NULL ||
+			listener_init(s, k->readonly_socket, true, k->readonly_mode, owner,
+				k->has_readonly_group ? k->readonly_group : (gid_t)-1, err,
+				err_size) == 0))
+		return s;
+	http_server_destroy(s);
+	return NULL;
 }
 
 void
@@ -312,12 +456,18 @@ http_server_destroy(struct http_server *s)
 {
 	if (s == NULL)
 		return;
-	ev_io_stop(s->m->loop, &s->ready);
-	ev_timer_stop(s->m->loop, &s->timeout);
-	unlink(s->m->config->control.socket);
-	if (s->daemon != NULL)
-		MHD_stop_daemon(s->daemon); /* closes the listening socket */
-	else
-		close(s->listen_fd);
+	ev_timer_stop(s->m->loop, &s->sweep);
+	wake_followers(s); /* MHD does not end with sleepers */
+	for (unsigned i = 0; i < s->n_listeners; i++) {
+		struct http_listener *l = &s->listeners[i];
+
+		ev_io_stop(s->m->loop, &l->ready);
+		ev_timer_stop(s->m->loop, &l->timeout);
+		unlink(l->path);
+		if (l->daemon != NULL)
+			MHD_stop_daemon(l->daemon); /* closes the listening socket */
+		else
+			close(l->fd);
+	}
 	free(s);
 }

@@ -14,7 +14,9 @@ struct management;
 
 /* NULL with a one-line reason in err. */
 struct http_server *http_server_create(struct management *m, char *err, size_t err_size);
-/* Closes all connections and removes the socket. NULL is fine. */
+/* There may be new events: whoever follows them gets them. */
+void http_server_tell_events(struct http_server *s);
+/* Closes all connections and removes the sockets. NULL is fine. */
 void http_server_destroy(struct http_server *s);
 
 #endif

@@ -12,8 +12,10 @@
 
 #include <jansson.h>
 #include <rte_lcore.h>
+#include <sodium.h>
 
 #include "control/control.h"
+#include "control/events.h"
 #include "control/http.h"
 #include "control/management_state.h"
 #include "control/uapi.h"
@@ -69,6 +71,7 @@ management_init(struct management *m, const struct config *config, const struct 
 	}
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	m->started_ns = ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+	randombytes_buf(m->etag_key, sizeof(m->etag_key));
 	m->registry = registry_create(names, m->n_ifaces, config->dataplane.max_peers);
 	free(names);
 	if (fill_registry(m, dbs, err, err_size) == 0)
@@ -174,6 +177,25 @@ on_load(struct ev_loop *loop, ev_idle *w, int revents)
 	}
 }
 
+/* ---- events -------------------------------------------------------------------- */
+
+/* Any thread. */
+static void
+wake_for_events(void *arg)
+{
+	struct management *m = arg;
+
+	ev_async_send(m->loop, &m->happened);
+}
+
+static void
+on_happened(struct ev_loop *loop, ev_async *w, int revents)
+{
+	struct management *m = w->data;
+
+	http_server_tell_events(m->http);
+}
+
 /* ---- thread ------------------------------------------------------------------- */
 
 static void
@@ -241,6 +263,7 @@ start_thread(struct management *m)
 static void
 destroy(struct management *m)
 {
+	events_set_wake(m->events, NULL, NULL); /* nobody is in it from here on */
 	http_server_destroy(m->http);
 	uapi_server_destroy(m->uapi);
 	if (m->loop != NULL)
@@ -278,6 +301,10 @@ management_start(const struct management_params *params, char *err, size_t err_s
 		goto fail;
 	ev_async_init(&m->stop, on_stop);
 	ev_async_start(m->loop, &m->stop);
+	ev_async_init(&m->happened, on_happened);
+	m->happened.data = m;
+	ev_async_start(m->loop, &m->happened);
+	events_set_wake(m->events, wake_for_events, m);
 	ev_idle_init(&m->loader, on_load);
 	/* Above all clients: they cannot starve it, and see all of a small database. */
 	ev_set_priority(&m->loader, EV_MAXPRI);

@@ -40,6 +40,7 @@ struct management {
 	struct managed_iface *ifaces;
 	unsigned n_ifaces;
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
+	uint8_t etag_key[32]; /* random */
 
 	/* Handing over the databases at start. */
 	bool ready; /* all peers are in control */
@@ -50,6 +51,7 @@ struct management {
 	struct ev_loop *loop;
 	ev_async stop; /* the one thing that another thread may touch, by ev_async_send */
 	ev_idle loader;
+	ev_async happened; /* events were pushed */
 	struct http_server *http;
 	struct uapi_server *uapi;
 	pthread_t thread;
@@ -69,6 +71,9 @@ int management_find_iface(const struct management *m, const char *name);
 /* A peer's state at run time; *info is zeroed but for what names it where control has none. */
 void management_peer_info(struct management *m, unsigned iface,
 	const struct peer_spec *const *specs, struct peer_info *info, size_t n);
+
+/* 0; or -1 with a 503 while the databases are being loaded: nothing may be changed yet. */
+int management_check_ready(const struct management *m, struct refusal *why);
 
 /*
  * End the registry's open transaction: hand it to control, write it to disk,

@@ -37,6 +37,7 @@ struct iface_peers {
 	 */
 	struct entry **order;
 	size_t n, cap;
+	uint64_t version; /* transactions that were committed */
 };
 
 /* What a peer was when the transaction first touched it. */
@@ -163,6 +164,12 @@ size_t
 registry_count(const struct registry *r, unsigned iface)
 {
 	return r->ifaces[iface].n;
+}
+
+uint64_t
+registry_version(const struct registry *r, unsigned iface)
+{
+	return r->ifaces[iface].version;
 }
 
 static struct entry *
@@ -519,6 +526,7 @@ registry_changes(const struct registry *r, struct registry_change **changes)
 void
 registry_commit(struct registry *r)
 {
+	r->ifaces[r->iface].version += r->touched != NULL;
 	touched_free_all(r);
 	r->open = false;
 }

@@ -30,6 +30,8 @@ void registry_destroy(struct registry *r);
 /* ---- reading; what is returned lives until the next change ---------------- */
 
 size_t registry_count(const struct registry *r, unsigned iface);
+/* Rises with each transaction on the interface that changed something. */
+uint64_t registry_version(const struct registry *r, unsigned iface);
 const struct peer_spec *registry_by_key(
 	const struct registry *r, unsigned iface, const uint8_t key[32]);
 const struct peer_spec *registry_by_name(

@@ -237,6 +237,14 @@ persist(struct management *m, unsigned iface, size_t n, const uint8_t *private_k
 }
 
 int
+management_check_ready(const struct management *m, struct refusal *why)
+{
+	if (m->ready)
+		return 0;
+	return refuse(why, 503, "starting", NULL, "peers are still being loaded; try again");
+}
+
+int
 management_commit(struct management *m, unsigned iface, const uint8_t *private_key,
 	const struct origin *origin, struct refusal *why)
 {
@@ -254,10 +262,8 @@ management_commit(struct management *m, unsigned iface, const uint8_t *private_k
 			(list[i].before != NULL ? list[i].before : list[i].after)->public_key,
 			KEY_LEN);
 	}
-	if (!m->ready) {
-		refuse(why, 503, "starting", NULL, "peers are still being loaded; try again");
+	if (management_check_ready(m, why) != 0)
 		goto rollback;
-	}
 	if (n > 0) {
 		control_peer_info(m->control, before, n);
 		if (apply(m, iface, list, n, before, why) != 0)

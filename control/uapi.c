@@ -330,7 +330,7 @@ listener_init(struct listener *l, struct uapi_server *s, unsigned iface, char *e
 	/* config.c has checked that it fits. */
 	snprintf(l->path, sizeof(l->path), "%s/%s.sock", m->config->control.uapi_dir,
 		m->ifaces[iface].config->name);
-	fd = unix_listen(l->path, 0600, (gid_t)-1, CLIENTS_MAX, err, err_size);
+	fd = unix_listen(l->path, 0600, (uid_t)-1, (gid_t)-1, CLIENTS_MAX, err, err_size);
 	if (fd < 0)
 		return -1;
 	ev_io_init(&l->io, on_accept, fd, EV_READ);

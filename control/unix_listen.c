@@ -57,7 +57,8 @@ remove_stale(const struct sockaddr_un *addr)
 }
 
 int
-unix_listen(const char *path, mode_t mode, gid_t group, int backlog, char *err, size_t err_size)
+unix_listen(const char *path, mode_t mode, uid_t owner, gid_t group, int backlog, char *err,
+	size_t err_size)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd;
@@ -83,8 +84,8 @@ unix_listen(const char *path, mode_t mode, gid_t group, int backlog, char *err, 
 	 */
 	if (fchmod(fd, 0600) != 0 || bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0)
 		return fail(fd, path, strerror(errno), err, err_size);
-	if ((group != (gid_t)-1 && lchown(path, -1, group) != 0) || chmod(path, mode) != 0 ||
-		listen(fd, backlog) != 0) {
+	if (((owner != (uid_t)-1 || group != (gid_t)-1) && lchown(path, owner, group) != 0) ||
+		chmod(path, mode) != 0 || listen(fd, backlog) != 0) {
 		fail(fd, path, strerror(errno), err, err_size);
 		unlink(path);
 		return -1;

@@ -32,6 +32,7 @@
 static struct management m;
 static char answer[1 << 20]; /* the last response's body */
 static const char *allow;
+static char last_etag[64];
 
 static int
 setup(void **state)
@@ -59,6 +60,7 @@ send(struct api_request req)
 	api_handle(&m, &req, &out);
 	snprintf(answer, sizeof(answer), "%s", out.body != NULL ? out.body : "");
 	allow = out.allow;
+	strcpy(last_etag, out.etag);
 	free(out.body);
 	return out.status;
 }
@@ -246,7 +248,7 @@ test_routes_and_methods(void **state)
 	assert_says("wg9");
 	assert_int_equal(call("GET", "/v1/interfaces/wg9/peers", NULL), 404);
 	assert_int_equal(call("GET", PEERS "/nobody", NULL), 404);
-	assert_int_equal(call("GET", "/v1/events", NULL), 404);
+	assert_int_equal(call("GET", "/v1/event", NULL), 404);
 	assert_int_equal(call("DELETE", "/v1/status", NULL), 405);
 	assert_string_equal(allow, "GET");
 	assert_int_equal(call("POST", PEERS "/x", "{}"), 405);
@@ -289,8 +291,9 @@ page(const char *limit, const char *after)
 {
 	json_t *json;
 
-	assert_int_equal(send((struct api_request){
-				 .method = "GET", .path = PEERS, .limit = limit, .after = after}),
+	assert_int_equal(send((struct api_request){.method = "GET",
+				 .path = PEERS,
+				 .args = {[ARG_limit] = limit, [ARG_after] = after}}),
 		200);
 	json = json_loads(answer, 0, NULL);
 	assert_non_null(json);
@@ -323,12 +326,14 @@ test_paging(void **state)
 	assert_int_equal(seen, 25);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(
-			send((struct api_request){.method = "GET", .path = PEERS, .limit = bad[i]}),
+			send((struct api_request){
+				.method = "GET", .path = PEERS, .args = {[ARG_limit] = bad[i]}}),
 			400);
 		assert_says("\"field\":\"limit\"");
 	}
-	assert_int_equal(
-		send((struct api_request){.method = "GET", .path = PEERS, .after = "p3"}), 400);
+	assert_int_equal(send((struct api_request){
+				 .method = "GET", .path = PEERS, .args = {[ARG_after] = "p3"}}),
+		400);
 }
 
 static void
@@ -436,6 +441,150 @@ test_no_changes_before_ready(void **state)
 	assert_int_equal(fake.n, 0);
 }
 
+static char etag[64]; /* of the last response; kept by keep_etag() */
+
+static int
+call_if(const char *method, const char *path, const char *body, const char *if_match)
+{
+	return send((struct api_request){.method = method,
+		.path = path,
+		.if_match = if_match,
+		.body = body,
+		.body_len = body != NULL ? strlen(body) : 0});
+}
+
+static void
+test_if_match(void **state)
+{
+	char old[64], list[160];
+
+	assert_int_equal(call("PUT", PEERS "/a", "{\"public_key\":\"" KEY_A "\"}"), 201);
+	strcpy(old, last_etag);
+	assert_true(old[0] == '"');
+	assert_int_equal(call("GET", PEERS "/a", NULL), 200);
+	assert_string_equal(last_etag, old);
+	/* Counters and sessions are no part of it, what is configured is. */
+	assert_int_equal(
+		call_if("PATCH", PEERS "/a", "{\"persistent_keepalive\":9}", "\"x\""), 412);
+	assert_says("\"code\":\"changed\"");
+	snprintf(list, sizeof(list), "W/%s", old);
+	assert_int_equal(call_if("PATCH", PEERS "/a", "{\"persistent_keepalive\":9}", list), 412);
+	snprintf(list, sizeof(list), "\"x\" , %s", old);
+	assert_int_equal(call_if("PATCH", PEERS "/a", "{\"persistent_keepalive\":9}", list), 200);
+	assert_string_not_equal(last_etag, old);
+	strcpy(etag, last_etag);
+	assert_int_equal(call_if("DELETE", PEERS "/a", NULL, old), 412);
+	assert_int_equal(call_if("PUT", PEERS "/b", "{\"public_key\":\"" KEY_B "\"}", "*"), 412);
+	assert_int_equal(call_if("DELETE", PEERS "/a", NULL, etag), 204);
+	assert_int_equal(call_if("DELETE", PEERS "/a", NULL, "*"), 412);
+	/* The collection. */
+	assert_int_equal(call("GET", PEERS, NULL), 200);
+	strcpy(old, last_etag);
+	assert_int_equal(call("GET", "/v1/interfaces/wg1/peers", NULL), 200);
+	assert_int_equal(
+		call_if("PATCH", PEERS, "[{\"op\":\"put\",\"public_key\":\"" KEY_A "\"}]", old),
+		200);
+	assert_int_equal(call_if("PATCH", PEERS, "[]", old), 412);
+	assert_int_equal(call("GET", PEERS, NULL), 200);
+	assert_int_equal(call_if("PATCH", PEERS, "[]", last_etag), 200);
+}
+
+static void
+test_dry_run(void **state)
+{
+	struct api_request dry = {.method = "PUT",
+		.path = PEERS "/a",
+		.args = {[ARG_dry_run] = "true"},
+		.body = "{\"public_key\":\"" KEY_A "\"}"};
+
+	dry.body_len = strlen(dry.body);
+	assert_int_equal(send(dry), 201);
+	assert_says("\"name\":\"a\"");
+	assert_int_equal(call("GET", PEERS "/a", NULL), 404);
+	assert_int_equal(call("PUT", PEERS "/a", dry.body), 201);
+	dry.method = "DELETE";
+	assert_int_equal(send(dry), 204);
+	dry.method = "PATCH";
+	dry.body = "{\"name\":\"b\"}";
+	dry.body_len = strlen(dry.body);
+	assert_int_equal(send(dry), 200);
+	assert_says("\"name\":\"b\"");
+	dry.body = "{\"name\":\"b b\"}";
+	dry.body_len = strlen(dry.body);
+	assert_int_equal(send(dry), 400);
+	dry.path = PEERS;
+	dry.body = "[{\"op\":\"delete\",\"id\":\"a\"}]";
+	dry.body_len = strlen(dry.body);
+	assert_int_equal(send(dry), 200);
+	assert_says("\"applied\":0");
+	assert_int_equal(call("GET", PEERS "/a", NULL), 200);
+	dry.args[ARG_dry_run] = "yes";
+	assert_int_equal(send(dry), 400);
+	/* What is not understood is not taken for the real thing. */
+	dry.args[ARG_dry_run] = NULL;
+	dry.strange_arg = "dryrun";
+	assert_int_equal(send(dry), 400);
+	assert_says("\"field\":\"dryrun\"");
+	assert_int_equal(call("GET", PEERS "/a", NULL), 200);
+	assert_int_equal(
+		send((struct api_request){
+			.method = "GET", .path = "/v1/status", .args = {[ARG_dry_run] = "true"}}),
+		400);
+}
+
+static void
+test_batch_names_all_errors(void **state)
+{
+	assert_int_equal(call("PATCH", PEERS,
+				 "[{\"op\":\"put\",\"name\":\"a\",\"public_key\":\"" KEY_A "\"},"
+				 "{\"op\":\"put\",\"name\":\"b\"},"
+				 "{\"op\":\"put\",\"name\":\"c\",\"public_key\":\"" KEY_C "\"},"
+				 "{\"op\":\"delete\",\"id\":\"nobody\"}]"),
+		400);
+	assert_says("{\"error\":{\"code\":\"missing\"");
+	assert_says("\"index\":1}");
+	assert_says("\"errors\":[");
+	assert_says("\"index\":3}");
+	assert_int_equal(call("GET", PEERS "/a", NULL), 404);
+}
+
+static void
+test_read_only(void **state)
+{
+	static const char *const changing[] = {"PUT", "PATCH", "DELETE"};
+
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(send((struct api_request){.method = changing[i],
+					 .path = PEERS "/a",
+					 .read_only = true,
+					 .body = "{}",
+					 .body_len = 2}),
+			403);
+		assert_says("read_only");
+	}
+	assert_int_equal(
+		send((struct api_request){.method = "GET", .path = PEERS, .read_only = true}), 200);
+}
+
+static void
+test_events_arguments(void **state)
+{
+	struct api_request req = {.method = "GET", .path = "/v1/events"};
+	struct api_response out;
+
+	api_handle(&m, &req, &out);
+	assert_true(out.events && out.events_follow && out.events_after == 0);
+	req.args[ARG_after] = "17";
+	req.args[ARG_follow] = "false";
+	api_handle(&m, &req, &out);
+	assert_true(out.events && !out.events_follow && out.events_after == 17);
+	req.args[ARG_after] = "-1";
+	assert_int_equal(send(req), 400);
+	req.args[ARG_after] = NULL;
+	req.args[ARG_follow] = "maybe";
+	assert_int_equal(send(req), 400);
+}
+
 int
 main(void)
 {
@@ -453,6 +602,11 @@ main(void)
 		T(test_refusal_by_control_undoes_all),
 		T(test_failed_save_undoes_all),
 		T(test_no_changes_before_ready),
+		T(test_if_match),
+		T(test_dry_run),
+		T(test_batch_names_all_errors),
+		T(test_read_only),
+		T(test_events_arguments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

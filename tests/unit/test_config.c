@@ -434,7 +434,8 @@ static const struct bad_row bad_files[] = {
 		":5: interfaces[0].peer_db: expected the path of a file, found nothing"},
 	{IFACE("name: wg0, private_key_file: wg0.key, listen_port: 1, peer_db: x, fwmark: 1"),
 		":5: interfaces[0].fwmark: unknown key, expected name, private_key_file, "
-		"listen_port, addresses, mtu, hairpin or peer_db"},
+		"listen_port, addresses, mtu, hairpin, peer_db, unknown_peer_hook or "
+		"unknown_peer_idle"},
 	{IFACE("name: wg0, private_key_file: wg0.key, listen_port: 1, peer_db: x, mtu: 9001"),
 		":5: interfaces[0].mtu: expected a whole number from 576 to 9000, found \"9001\""},
 	{IFACE("name: wg0, private_key_file: wg0.key, listen_port: 1, peer_db: x, mtu: 1000, "
@@ -712,7 +713,7 @@ test_example(void **state)
 			fail_msg("the example lacks %s", key);
 		keys++;
 	}
-	assert_int_equal(keys, 6 + 7 + 4 + 2 + 7 + 4 + 3);
+	assert_int_equal(keys, 6 + 7 + 4 + 2 + 9 + 8 + 3);
 	free(help);
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -24,7 +25,7 @@
 static struct management scratch; /* fake_start's; what runs here is started from its config */
 static struct config config;
 static struct management *running;
-static char http_path[96], uapi_path[96], reply[1 << 20];
+static char http_path[96], uapi_path[96], readonly_path[96], reply[1 << 20];
 
 static void
 on_fatal(void *arg)
@@ -49,9 +50,12 @@ setup(void **state)
 	fake_start(&scratch);
 	config = *scratch.config;
 	snprintf(http_path, sizeof(http_path), "%s/run/control.sock", fake_dir);
+	snprintf(readonly_path, sizeof(readonly_path), "%s/ro.sock", fake_dir);
 	snprintf(uapi_path, sizeof(uapi_path), "%s/wg0.sock", fake_dir);
 	config.control.socket = http_path;
 	config.control.mode = 0640;
+	config.control.readonly_socket = readonly_path;
+	config.control.readonly_mode = 0604;
 	config.control.uapi_dir = fake_dir;
 	running = start(err, sizeof(err));
 	if (running == NULL)
@@ -65,6 +69,7 @@ teardown(void **state)
 	management_stop(running);
 	assert_int_equal(access(http_path, F_OK), -1);
 	assert_int_equal(access(uapi_path, F_OK), -1);
+	assert_int_equal(access(readonly_path, F_OK), -1);
 	fake_stop(&scratch);
 	return 0;
 }
@@ -163,17 +168,17 @@ test_stale_socket_is_replaced_and_other_files_are_not(void **state)
 	int fd, again;
 
 	snprintf(path, sizeof(path), "%s/x.sock", fake_dir);
-	fd = unix_listen(path, 0600, -1, 5, err, sizeof(err));
+	fd = unix_listen(path, 0600, -1, -1, 5, err, sizeof(err));
 	assert_true(fd >= 0);
-	assert_int_equal(unix_listen(path, 0600, -1, 5, err, sizeof(err)), -1);
+	assert_int_equal(unix_listen(path, 0600, -1, -1, 5, err, sizeof(err)), -1);
 	close(fd); /* as a crash leaves it */
-	again = unix_listen(path, 0600, -1, 5, err, sizeof(err));
+	again = unix_listen(path, 0600, -1, -1, 5, err, sizeof(err));
 	assert_true(again >= 0);
 	close(again);
 	unlink(path);
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
 	close(fd);
-	assert_int_equal(unix_listen(path, 0600, -1, 5, err, sizeof(err)), -1);
+	assert_int_equal(unix_listen(path, 0600, -1, -1, 5, err, sizeof(err)), -1);
 	assert_non_null(strstr(err, "not a socket"));
 	assert_int_equal(access(path, F_OK), 0);
 }
@@ -312,6 +317,134 @@ test_http_limits(void **state)
 	free(head);
 }
 
+static void
+push(enum event_type type, const char *name)
+{
+	struct event e = {.type = type, .iface = 1};
+
+	snprintf(e.name, sizeof(e.name), "%s", name);
+	events_push(fake_events, &e);
+}
+
+static void
+test_events_stream(void **state)
+{
+	int fd = dial(http_path), other;
+
+	push(EVENT_connected, "early");
+	say(fd, "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_true(hear(fd, "\"peer\":\"early\"}\n"));
+	assert_non_null(strstr(reply, "Content-Type: application/x-ndjson"));
+	assert_non_null(strstr(reply, "\"type\":\"connected\",\"interface\":\"wg1\""));
+	/* Live, to several at once, and without holding up anybody. */
+	other = dial(http_path);
+	say(other, "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_true(hear(other, "early"));
+	push(EVENT_roamed, "later");
+	assert_true(hear(fd, "\"peer\":\"later\"}\n"));
+	assert_true(hear(other, "\"peer\":\"later\"}\n"));
+	assert_http_works();
+	close(other);
+	push(EVENT_idle, "last");
+	assert_true(hear(fd, "\"peer\":\"last\"}\n"));
+	/* Without following it ends; a cursor leaves out what was told. */
+	other = dial(http_path);
+	say(other, "GET /v1/events?follow=false&after=1 HTTP/1.1\r\nHost: x\r\n"
+		   "Connection: close\r\n\r\n");
+	assert_false(hear(other, "never"));
+	assert_non_null(strstr(reply, "\"type\":\"gap\",\"lost\":null}"));
+	assert_non_null(strstr(reply, "\"peer\":\"last\""));
+	close(other);
+	/* fd still follows when the server ends. */
+}
+
+/* Who does not read costs nobody anything, and finds a gap. */
+static void
+test_slow_follower(void **state)
+{
+	int fd = dial(http_path);
+
+	say(fd, "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n");
+	push(EVENT_connected, "first");
+	assert_true(hear(fd, "first"));
+	for (unsigned i = 0; i < 20000; i++) {
+		push(EVENT_roamed, "peer-with-a-rather-long-name-so-that-buffers-fill");
+		if (i % 64 == 0)
+			assert_http_works();
+	}
+	push(EVENT_roamed, "the-end");
+	assert_true(hear(fd, "the-end"));
+	assert_non_null(strstr(reply, "\"type\":\"gap\",\"lost\":"));
+	close(fd);
+}
+
+/* Far more connections than there are places, one a byte at a time: others are served. */
+static void
+test_crowd(void **state)
+{
+	enum { CROWD = 1500 };
+	struct rlimit fds = {4096, 4096};
+	static int fd[CROWD];
+
+	if (setrlimit(RLIMIT_NOFILE, &fds) != 0)
+		skip();
+	for (unsigned i = 0; i < CROWD; i++) {
+		fd[i] = dial(http_path);
+		say(fd[i], i % 3 == 0   ? "P"
+			   : i % 3 == 1 ? "PATCH /v1/interfaces/wg0/peers HTTP/1.1\r\nHost: x\r\n"
+					  "Transfer-Encoding: chunked\r\n\r\n8\r\n[       \r\n"
+					: "");
+		if (i % 100 == 0)
+			assert_http_works();
+	}
+	assert_http_works();
+	assert_uapi_works();
+	for (unsigned i = 0; i < CROWD; i++)
+		close(fd[i]);
+	assert_http_works();
+}
+
+static void
+test_body_without_end(void **state)
+{
+	static char blanks[65536];
+	int fd = dial(http_path);
+	ssize_t rc = 1;
+
+	memset(blanks, ' ', sizeof(blanks));
+	say(fd, "PATCH /v1/interfaces/wg0/peers HTTP/1.1\r\nHost: x\r\n"
+		"Transfer-Encoding: chunked\r\n\r\n");
+	for (unsigned i = 0; i < 2048 && rc > 0; i++) { /* 128 MiB */
+		say(fd, "10000\r\n");
+		rc = send(fd, blanks, sizeof(blanks), MSG_NOSIGNAL);
+		if (rc > 0)
+			rc = send(fd, "\r\n", 2, MSG_NOSIGNAL);
+		if (i % 64 == 0)
+			assert_http_works();
+	}
+	assert_true(rc <= 0);
+	close(fd);
+	assert_http_works();
+}
+
+static void
+test_read_only_socket(void **state)
+{
+	struct stat st;
+	int fd;
+
+	assert_int_equal(stat(readonly_path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0604);
+	fd = dial(readonly_path);
+	say(fd, "DELETE /v1/interfaces/wg0/peers/x HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_true(hear(fd, "read_only"));
+	assert_int_equal(strncmp(reply, "HTTP/1.1 403 ", 13), 0);
+	say(fd, "GET /v1/interfaces/wg0/peers HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_true(hear(fd, "\"peers\":[]"));
+	assert_non_null(strstr(reply, "ETag: \""));
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -325,6 +458,11 @@ main(void)
 		T(test_stuck_clients_hold_up_nobody),
 		T(test_too_many_clients_leave_room_again),
 		T(test_http_limits),
+		T(test_events_stream),
+		T(test_slow_follower),
+		T(test_crowd),
+		T(test_body_without_end),
+		T(test_read_only_socket),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
