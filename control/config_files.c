@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "control/key.h"
+#include "control/peer_store.h"
 #include "control/peer_db.h"
 #include "crypto_accel/crypto_accel.h"
 
@@ -147,7 +148,7 @@ config_load_peers(const struct config *c, struct peer_db **dbs, char *err, size_
 		return yerror(
 			err, err_size, c->path, 0, "file", "cannot be checked: out of memory");
 	for (unsigned i = 0; i < c->n_interfaces && ret == 0; i++)
-		ret = peer_db_load(c->interfaces[i].peer_db, &(*dbs)[i], err, err_size);
+		ret = peer_store_load(c->interfaces[i].peer_db, &(*dbs)[i], err, err_size);
 	if (ret == 0)
 		ret = check_peers(c, *dbs, err, err_size);
 	if (ret < 0) {

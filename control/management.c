@@ -74,6 +74,7 @@ management_init(struct management *m, const struct config *config, const struct 
 	randombytes_buf(m->etag_key, sizeof(m->etag_key));
 	m->registry = registry_create(names, m->n_ifaces, config->dataplane.max_peers);
 	free(names);
+	management_stores_create(m, dbs);
 	if (fill_registry(m, dbs, err, err_size) == 0)
 		return 0;
 	management_fini(m);
@@ -83,6 +84,7 @@ management_init(struct management *m, const struct config *config, const struct 
 void
 management_fini(struct management *m)
 {
+	management_stores_destroy(m);
 	registry_destroy(m->registry);
 	crypto_wipe(m->ifaces, m->n_ifaces * sizeof(*m->ifaces));
 	free(m->ifaces);
@@ -266,6 +268,7 @@ destroy(struct management *m)
 	events_set_wake(m->events, NULL, NULL); /* nobody is in it from here on */
 	http_server_destroy(m->http);
 	uapi_server_destroy(m->uapi);
+	management_stores_destroy(m); /* their threads wake the loop */
 	if (m->loop != NULL)
 		ev_loop_destroy(m->loop);
 	management_fini(m);
@@ -299,6 +302,7 @@ management_start(const struct management_params *params, char *err, size_t err_s
 	m->uapi = uapi_server_create(m, err, err_size);
 	if (m->uapi == NULL)
 		goto fail;
+	management_stores_start(m);
 	ev_async_init(&m->stop, on_stop);
 	ev_async_start(m->loop, &m->stop);
 	ev_async_init(&m->happened, on_happened);

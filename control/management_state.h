@@ -19,12 +19,14 @@
 struct events;
 struct http_server;
 struct origin;
+struct peer_store;
 struct uapi_server;
 
 struct managed_iface {
 	const struct config_interface *config;
 	uint8_t private_key[KEY_LEN]; /* as in force: `wg set` may have changed it */
 	uint8_t public_key[KEY_LEN];
+	struct peer_store *store; /* its peers on disk */
 };
 
 /* Owned by the management thread once it runs; before and after by main. */
@@ -48,7 +50,16 @@ struct management {
 	unsigned load_iface;
 	uint64_t load_cursor;
 
+	/*
+	 * Set while requests are served whose answers are held back until
+	 * management_sync: one sync then serves all of them.
+	 */
+	bool defer_sync;
+
 	struct ev_loop *loop;
+	ev_async store_wake; /* a checkpoint's thread has ended; by ev_async_send */
+	ev_prepare store_prepare; /* looks whether a checkpoint is due, and arms store_timer */
+	ev_timer store_timer;
 	ev_async stop; /* the one thing that another thread may touch, by ev_async_send */
 	ev_idle loader;
 	ev_async happened; /* events were pushed */
@@ -78,10 +89,25 @@ int management_check_ready(const struct management *m, struct refusal *why);
 /*
  * End the registry's open transaction: hand it to control, write it to disk,
  * commit. private_key, when not NULL, becomes the interface's, in its file too.
- * Returns 0 when all of it is in force and durable; -1 with the reason, and then
- * control, disk and registry are as before the transaction.
+ * Returns 0 when all of it is in force and durable (with defer_sync: once
+ * management_sync has returned 0); -1 with the reason, and then control, disk
+ * and registry are as before the transaction.
  */
 int management_commit(struct management *m, unsigned iface, const uint8_t *private_key,
 	const struct origin *origin, struct refusal *why);
+
+/*
+ * Sync what was committed with defer_sync; only then may it be acknowledged.
+ * -1 with the reason when the disk fails: then all of it, on that interface, has
+ * been taken back, and every request since the last sync is to be answered so.
+ */
+int management_sync(struct management *m, struct refusal *why);
+bool management_is_synced(const struct management *m);
+
+/* management_store.c: the stores' checkpoints in the loop. */
+void management_stores_create(struct management *m, const struct peer_db *dbs);
+void management_stores_start(struct management *m);
+/* Checkpoints, so that the YAML says all. */
+void management_stores_destroy(struct management *m);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Loading and checking; peer_db_save.c writes. */
+/* Loading and checking; peer_db_text.c writes. */
 #include "control/peer_db.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "control/key.h"
+#include "control/peer_delta.h"
 #include "control/seen_set.h"
 #include "control/yaml_tree.h"
 #include "crypto_accel/crypto_accel.h"
@@ -58,6 +59,29 @@ static bool
 is_text(const struct ynode *node)
 {
 	return node->kind == YNODE_SCALAR && !ynode_is_null(node);
+}
+
+/* ---- names ---------------------------------------------------------------- */
+
+bool
+peer_name_valid(const char *name)
+{
+	size_t n =
+		strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+
+	/* "." and ".." would be lost in the path of a URL. */
+	return n >= 1 && n < PEER_NAME_SIZE && name[n] == '\0' && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0 && !key_shaped(name);
+}
+
+void
+peer_name_generate(char name[PEER_NAME_SIZE], const uint8_t key[32], unsigned attempt)
+{
+	int n = snprintf(
+		name, PEER_NAME_SIZE, "peer-%02x%02x%02x%02x", key[0], key[1], key[2], key[3]);
+
+	if (attempt > 1)
+		snprintf(name + n, PEER_NAME_SIZE - n, "-%u", attempt);
 }
 
 /* ---- the keys of a peer ------------------------------------------------- */
@@ -354,6 +378,7 @@ peer_db_load(const char *path, struct peer_db *out, char *err, size_t err_size)
 			peer_db_free(out);
 		return ret;
 	}
+	out->id = ytree_file_id(tree);
 	seen_init(&l.names);
 	seen_init(&l.keys);
 	seen_init(&l.prefixes);
@@ -374,6 +399,9 @@ peer_db_free(struct peer_db *db)
 		crypto_wipe(db->peers[i].preshared_key, sizeof(db->peers[i].preshared_key));
 		free(db->peers[i].allowed_ips);
 	}
+	if (db->delta != NULL)
+		peer_delta_fini(db->delta);
+	free(db->delta);
 	free(db->peers);
 	free(db->path);
 	*db = (struct peer_db){0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The peer database: one YAML file an interface, that a person can read and
- * edit, and that wgdp rewrites when peers change. Reading and writing only;
+ * edit, and that wgdp rewrites when peers change (peer_store.h). Reading only;
  * what is applied and when is others' business. No function keeps state, so any
  * thread may call them, one at a time for a path.
  *
@@ -14,10 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/durable.h"
 #include "dataplane/addr.h"
 
 #define PEER_NAME_SIZE 64 /* with the terminator */
 #define PEER_ALLOWED_IPS_MAX 65536 /* of one peer */
+
+struct peer_delta;
 
 struct peer_spec {
 	char name[PEER_NAME_SIZE];
@@ -36,6 +39,12 @@ struct peer_db {
 	char *path;
 	struct peer_spec *peers; /* in the file's order */
 	size_t n;
+	struct file_id id; /* of the file; all zero when there was none */
+	/* Of peer_store.h: what journals beside the file have changed, and the last one's number.
+	 */
+	struct peer_delta *delta; /* NULL when they were not read */
+	uint64_t last_journal;
+	bool says_all; /* of an edited file: nothing has to be kept that it lacks */
 };
 
 /*
@@ -54,17 +63,6 @@ void peer_db_free(struct peer_db *db);
  */
 int peer_db_check_across(const struct peer_db *dbs, const char *const *interfaces, unsigned n,
 	char *err, size_t err_size);
-
-/*
- * Replace the file by these peers, durably: a temporary file in the same
- * directory is written and synced, renamed over path, and the directory synced.
- * Mode 0600. Comments do not survive, and the file's first line says so. When
- * it returns 0 the peers survive a power cut; -1 with the reason in err, and
- * then the old file still stands whole (or, when only the directory could not
- * be synced, one of the two does).
- */
-int peer_db_save(
-	const char *path, const struct peer_spec *specs, size_t n, char *err, size_t err_size);
 
 /* [A-Za-z0-9._-]{1,63}, not shaped like a key. */
 bool peer_name_valid(const char *name);

@@ -515,6 +515,7 @@ registry_changes(const struct registry *r, struct registry_change **changes)
 			if ((e != NULL) != (pass == 1) || (e == NULL && !t->existed))
 				continue;
 			list[k].before = t->existed ? &t->before : NULL;
+			list[k].cursor = t->seq;
 			list[k].after = e != NULL ? &e->spec : NULL;
 			list[k++].set_endpoint = t->set_endpoint;
 		}

@@ -63,6 +63,7 @@ void registry_remove_all(struct registry *r);
 /* What the open transaction does to one peer; valid until it is changed or ended. */
 struct registry_change {
 	const struct peer_spec *before, *after; /* NULL: not there */
+	uint64_t cursor; /* of before, as registry_next gives it */
 	bool set_endpoint;
 };
 /*

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "control/audit.h"
-#include "control/peer_db.h"
+#include "control/peer_store.h"
 #include "crypto_accel/crypto_accel.h"
 #include "dataplane/log.h"
 
@@ -167,25 +167,6 @@ apply(struct management *m, uint8_t iface, const struct registry_change *list, s
 
 /* ---- disk --------------------------------------------------------------------- */
 
-static int
-save_peers(struct management *m, unsigned iface, char *err, size_t err_size)
-{
-	size_t n = registry_count(m->registry, iface), k = 0;
-	struct peer_spec *specs = calloc(n + 1, sizeof(*specs));
-	const struct peer_spec *spec;
-	uint64_t cursor = 0;
-	int rc;
-
-	if (specs == NULL)
-		abort();
-	while ((spec = registry_next(m->registry, iface, &cursor)) != NULL)
-		specs[k++] = *spec; /* shallow: only read */
-	rc = peer_db_save(m->ifaces[iface].config->peer_db, specs, n, err, err_size);
-	crypto_wipe(specs, n * sizeof(*specs));
-	free(specs);
-	return rc;
-}
-
 static void
 install_key(struct management *m, unsigned iface, const uint8_t private_key[KEY_LEN])
 {
@@ -204,26 +185,65 @@ disk_error(struct refusal *why, const char *field, const char *path)
 	return refuse(why, status, "not_saved", field, "%s: %s", path, strerror(errno));
 }
 
+/* errno and err are the store's. */
+static int
+store_error(struct refusal *why, const char *err)
+{
+	int status = errno == ENOSPC || errno == EDQUOT ? 507 : 500;
+
+	return refuse(why, status, "not_saved", NULL, "%s", err);
+}
+
+/* Make the disk forget a transaction that it has taken: the opposite follows it. */
+static void
+unsave_peers(struct peer_store *store, const struct registry_change *list, size_t n)
+{
+	struct registry_change *opposite = calloc(n + 1, sizeof(*opposite));
+	char err[CONFIG_ERROR_SIZE];
+
+	if (opposite == NULL)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		opposite[i] =
+			(struct registry_change){.before = list[i].after, .after = list[i].before};
+	if (n > 0 && (peer_store_append(store, opposite, n, err, sizeof(err)) != 0 ||
+			     peer_store_sync(store, err, sizeof(err)) != 0))
+		log_error("%s", err);
+	free(opposite);
+}
+
+static int
+save_peers(struct management *m, struct peer_store *store, const struct registry_change *list,
+	size_t n, struct refusal *why)
+{
+	char err[CONFIG_ERROR_SIZE];
+
+	if (peer_store_append(store, list, n, err, sizeof(err)) != 0)
+		return store_error(why, err);
+	if (m->defer_sync || peer_store_sync(store, err, sizeof(err)) == 0)
+		return 0;
+	store_error(why, err);
+	peer_store_take_back(store);
+	return -1;
+}
+
 /* The disk's half of a transaction that changes n peers and, unless NULL, the private key. */
 static int
-persist(struct management *m, unsigned iface, size_t n, const uint8_t *private_key,
-	struct refusal *why)
+persist(struct management *m, unsigned iface, const struct registry_change *list, size_t n,
+	const uint8_t *private_key, struct refusal *why)
 {
 	const struct managed_iface *f = &m->ifaces[iface];
-	char path[PATH_MAX], tmp[PATH_MAX], err[CONFIG_ERROR_SIZE];
+	char path[PATH_MAX], tmp[PATH_MAX];
 
 	/* A symbolic link stays one: what it points to is replaced. */
 	if (realpath(f->config->private_key_file, path) == NULL)
 		snprintf(path, sizeof(path), "%s", f->config->private_key_file);
 	if (private_key != NULL && key_file_prepare(path, private_key, tmp, sizeof(tmp)) != 0)
 		return disk_error(why, "private_key", path);
-	errno = 0;
-	if (n > 0 && save_peers(m, iface, err, sizeof(err)) != 0) {
-		int status = errno == ENOSPC || errno == EDQUOT ? 507 : 500;
-
+	if (n > 0 && save_peers(m, f->store, list, n, why) != 0) {
 		if (private_key != NULL)
 			unlink(tmp);
-		return refuse(why, status, "not_saved", NULL, "%s", err);
+		return -1;
 	}
 	if (private_key == NULL || key_file_replace(path, tmp) == 0)
 		return 0;
@@ -233,6 +253,7 @@ persist(struct management *m, unsigned iface, size_t n, const uint8_t *private_k
 	if (key_file_prepare(path, f->private_key, tmp, sizeof(tmp)) == 0 &&
 		key_file_replace(path, tmp) != 0)
 		unlink(tmp);
+	unsave_peers(f->store, list, n);
 	return -1;
 }
 
@@ -251,7 +272,6 @@ management_commit(struct management *m, unsigned iface, const uint8_t *private_k
 	struct registry_change *list;
 	size_t n = registry_changes(m->registry, &list);
 	struct peer_info *before = calloc(n + 1, sizeof(*before));
-	char err[CONFIG_ERROR_SIZE];
 	int rc = -1;
 
 	if (before == NULL)
@@ -269,12 +289,9 @@ management_commit(struct management *m, unsigned iface, const uint8_t *private_k
 		if (apply(m, iface, list, n, before, why) != 0)
 			goto rollback;
 	}
-	if (persist(m, iface, n, private_key, why) != 0) {
+	if (persist(m, iface, list, n, private_key, why) != 0) {
 		undo(m, iface, list, n, n, before);
 		registry_rollback(m->registry);
-		/* A disk that took the new peers but not the key, or may have: back to the old. */
-		if (n > 0 && save_peers(m, iface, err, sizeof(err)) != 0)
-			log_error("%s", err);
 		log_error("%s: %s", m->ifaces[iface].config->name, why->message);
 		goto out;
 	}
@@ -292,4 +309,68 @@ out:
 	free(list);
 	free(before);
 	return rc;
+}
+
+/* ---- several transactions, one sync ----------------------------------------------- */
+
+/* Registry and control as they were when the disk last confirmed. */
+static void
+undo_unsynced(struct management *m, unsigned iface)
+{
+	static const struct origin origin = {.via = "the failing disk"};
+	struct peer_store_before *list;
+	struct registry_change *changes;
+	size_t n = peer_store_unsynced(m->ifaces[iface].store, &list), n_changes;
+	struct refusal why;
+	struct peer_info *nothing;
+
+	registry_begin(m->registry, iface);
+	/* Names and prefixes that peers have swapped must all be free first. */
+	for (size_t i = 0; i < n; i++)
+		registry_remove(m->registry, list[i].public_key);
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].before == NULL)
+			continue;
+		if (registry_put(m->registry, list[i].before, &why) != 0)
+			log_error("%s: %s", m->ifaces[iface].config->name, why.message);
+		registry_mark_endpoint(m->registry, list[i].public_key);
+	}
+	n_changes = registry_changes(m->registry, &changes);
+	nothing = calloc(n_changes + 1, sizeof(*nothing));
+	if (nothing == NULL)
+		abort();
+	if (apply(m, iface, changes, n_changes, nothing, &why) != 0)
+		log_error("%s: a change that is not on the disk could not be taken back: %s",
+			m->ifaces[iface].config->name, why.message);
+	audit_changes(m, iface, changes, n_changes, &origin);
+	registry_commit(m->registry);
+	free(nothing);
+	free(changes);
+	free(list);
+	peer_store_take_back(m->ifaces[iface].store);
+}
+
+int
+management_sync(struct management *m, struct refusal *why)
+{
+	char err[CONFIG_ERROR_SIZE];
+	int rc = 0;
+
+	for (unsigned i = 0; i < m->n_ifaces; i++) {
+		if (peer_store_sync(m->ifaces[i].store, err, sizeof(err)) == 0)
+			continue;
+		rc = store_error(why, err);
+		log_error("%s: %s", m->ifaces[i].config->name, err);
+		undo_unsynced(m, i);
+	}
+	return rc;
+}
+
+bool
+management_is_synced(const struct management *m)
+{
+	for (unsigned i = 0; i < m->n_ifaces; i++)
+		if (!peer_store_is_synced(m->ifaces[i].store))
+			return false;
+	return true;
 }

@@ -28,6 +28,7 @@ struct ytree {
 	char *path;
 	char *text; /* the whole file */
 	size_t size;
+	struct file_id id;
 	yaml_parser_t parser;
 	struct chunk *chunks;
 	char *err; /* of the call under way */
@@ -114,6 +115,7 @@ open_text(struct ytree *t, size_t max_size, char *err, size_t err_size)
 			max_size, (uintmax_t)st.st_size);
 	} else {
 		t->size = st.st_size;
+		t->id = file_id_of(&st);
 		t->text = malloc(t->size + 1);
 		ret = t->text == NULL ? -1 : read_text(t, fd);
 		if (ret < 0)
@@ -175,6 +177,12 @@ ytree_open(struct ytree **out, const char *path, size_t max_size, char *err, siz
 	yaml_parser_set_input_string(&t->parser, (const unsigned char *)t->text, t->size);
 	*out = t;
 	return 0;
+}
+
+struct file_id
+ytree_file_id(const struct ytree *t)
+{
+	return t->id;
 }
 
 void

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/durable.h"
+
 enum ynode_kind {
 	YNODE_SCALAR,
 	YNODE_LIST,
@@ -40,6 +42,8 @@ struct ytree;
  */
 int ytree_open(struct ytree **out, const char *path, size_t max_size, char *err, size_t err_size);
 void ytree_close(struct ytree *t); /* NULL is fine */
+/* Of the file that was read. */
+struct file_id ytree_file_id(const struct ytree *t);
 
 /*
  * Both read what was opened, once, and return NULL or -1 with the error line.

@@ -12,6 +12,7 @@
 #include <rte_mempool.h>
 
 #include "control/control.h"
+#include "control/peer_store.h"
 #include "crypto_accel/crypto_accel.h"
 #include "dataplane/dataplane.h"
 
@@ -300,7 +301,7 @@ check_iface(struct management *m, unsigned iface)
 	size_t n = 0, in_control = 0;
 	char err[512];
 
-	assert_int_equal(peer_db_load(interfaces[iface].peer_db, &db, err, sizeof(err)), 0);
+	assert_int_equal(peer_store_load(interfaces[iface].peer_db, &db, err, sizeof(err)), 0);
 	for (unsigned i = 0; i < fake.n; i++)
 		in_control += fake.peers[i].used && fake.peers[i].iface == iface;
 	for (; (spec = registry_next(m->registry, iface, &cursor)) != NULL; n++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The routes as values, the transactions behind them, and hostile bodies. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -409,25 +411,74 @@ test_refusal_by_control_undoes_all(void **state)
 	}
 }
 
+/* Goes before libc's. */
+static bool disk_fails;
+
+int
+fdatasync(int fd)
+{
+	errno = EIO;
+	return disk_fails ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
 static void
 test_failed_save_undoes_all(void **state)
 {
 	char moved[80];
 
+	/* No journal can be created. */
+	snprintf(moved, sizeof(moved), "%s.moved", fake_dir);
+	assert_int_equal(rename(fake_dir, moved), 0);
+	assert_int_equal(call("PUT", PEERS "/bob", "{\"public_key\":\"" KEY_B "\"}"), 500);
+	assert_says("not_saved");
+	assert_int_equal(rename(moved, fake_dir), 0);
 	assert_int_equal(call("PUT", PEERS "/alice",
 				 "{\"public_key\":\"" KEY_A "\",\"allowed_ips\":[\"10.0.0.1\"]}"),
 		201);
-	snprintf(moved, sizeof(moved), "%s.moved", fake_dir);
-	assert_int_equal(rename(fake_dir, moved), 0);
+	/* The one that there is cannot be synced. */
+	disk_fails = true;
 	assert_int_equal(call("PUT", PEERS "/bob",
 				 "{\"public_key\":\"" KEY_B "\",\"allowed_ips\":[\"10.0.0.1\"]}"),
 		500);
 	assert_says("not_saved");
 	assert_int_equal(call("DELETE", PEERS "/alice", NULL), 500);
-	assert_int_equal(rename(moved, fake_dir), 0);
+	disk_fails = false;
 	assert_int_equal(call("GET", PEERS "/bob", NULL), 404);
 	assert_int_equal(call("GET", PEERS "/alice", NULL), 200);
 	assert_says("10.0.0.1/32");
+}
+
+/* Transactions that wait for one sync together fall together, and only they. */
+static void
+test_failed_group_is_undone(void **state)
+{
+	struct refusal why;
+
+	assert_int_equal(call("PUT", PEERS "/alice",
+				 "{\"public_key\":\"" KEY_A "\",\"allowed_ips\":[\"10.0.0.1\"]}"),
+		201);
+	m.defer_sync = true;
+	assert_int_equal(call("PUT", PEERS "/bob",
+				 "{\"public_key\":\"" KEY_B "\",\"allowed_ips\":[\"10.0.0.1\"]}"),
+		201);
+	assert_false(management_is_synced(&m));
+	assert_int_equal(call("DELETE", PEERS "/alice", NULL), 204);
+	assert_int_equal(call("PUT", PEERS "/alice",
+				 "{\"public_key\":\"" KEY_C "\",\"allowed_ips\":[\"10.0.0.3\"]}"),
+		201);
+	disk_fails = true;
+	assert_int_equal(management_sync(&m, &why), -1);
+	disk_fails = false;
+	assert_int_equal(why.status, 500);
+	assert_true(management_is_synced(&m));
+	fake_check_agreement(&m);
+	assert_int_equal(call("GET", PEERS "/bob", NULL), 404);
+	assert_int_equal(call("GET", PEERS "/alice", NULL), 200);
+	assert_says(KEY_A);
+	assert_says("10.0.0.1/32");
+	assert_int_equal(call("PUT", PEERS "/bob", "{\"public_key\":\"" KEY_B "\"}"), 201);
+	assert_int_equal(management_sync(&m, &why), 0);
+	m.defer_sync = false;
 }
 
 static void
@@ -601,6 +652,7 @@ main(void)
 		T(test_batch_is_atomic),
 		T(test_refusal_by_control_undoes_all),
 		T(test_failed_save_undoes_all),
+		T(test_failed_group_is_undone),
 		T(test_no_changes_before_ready),
 		T(test_if_match),
 		T(test_dry_run),

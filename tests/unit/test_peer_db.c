@@ -18,6 +18,7 @@
 
 #include "control/key.h"
 #include "control/peer_db.h"
+#include "control/peer_db_text.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define K1 "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -399,10 +400,24 @@ static struct peer_spec specs[3] = {
 	{.name = "peer-03000000", .public_key = {3}},
 };
 
+static int
+save_specs(const char *to, const struct peer_spec *list, size_t n, char *e, size_t e_size)
+{
+	struct peer_db_text text = {0};
+	struct file_id id;
+	int ret;
+
+	for (size_t j = 0; j < n; j++)
+		peer_db_text_add(&text, &list[j]);
+	ret = peer_db_text_save(&text, to, NULL, &id, e, e_size);
+	peer_db_text_fini(&text);
+	return ret;
+}
+
 static void
 save(size_t n)
 {
-	if (peer_db_save(path, specs, n, err, sizeof(err)) < 0)
+	if (save_specs(path, specs, n, err, sizeof(err)) < 0)
 		fail_msg("%s", err);
 }
 
@@ -487,7 +502,7 @@ test_save_failures(void **state)
 		save(1);
 		calls[0] = '\0';
 		fail_at = i + 1;
-		assert_int_equal(peer_db_save(path, specs, 2, err, sizeof(err)), -1);
+		assert_int_equal(save_specs(path, specs, 2, err, sizeof(err)), -1);
 		fail_at = 0;
 		snprintf(want, sizeof(want), "%s:0: file: %s", path, errors[i]);
 		assert_string_equal(err, want);
@@ -538,7 +553,7 @@ test_disk_full_then_read_only(void **state)
 	}
 	mount_small();
 	save(3);
-	assert_int_equal(peer_db_save(path, many, 2000, err, sizeof(err)), -1);
+	assert_int_equal(save_specs(path, many, 2000, err, sizeof(err)), -1);
 	snprintf(
 		want, sizeof(want), "%s:0: file: cannot be written: No space left on device", path);
 	assert_string_equal(err, want);
@@ -548,7 +563,7 @@ test_disk_full_then_read_only(void **state)
 	assert_int_equal(count_files(), 1);
 	save(2);
 	assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
-	assert_int_equal(peer_db_save(path, specs, 1, err, sizeof(err)), -1);
+	assert_int_equal(save_specs(path, specs, 1, err, sizeof(err)), -1);
 	snprintf(want, sizeof(want), "%s:0: file: cannot be written: Read-only file system", path);
 	assert_string_equal(err, want);
 	db = load();
@@ -582,7 +597,7 @@ test_hundred_thousand(void **state)
 	}
 	/* Processor time: what else the machine does must not fail this. */
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t0);
-	if (peer_db_save(path, many, N, err, sizeof(err)) < 0)
+	if (save_specs(path, many, N, err, sizeof(err)) < 0)
 		fail_msg("%s", err);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t1);
 	db = load();
