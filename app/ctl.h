@@ -39,7 +39,7 @@ typedef int ctl_command(struct ctl *c);
 ctl_command ctl_add_peer, ctl_set_peer, ctl_del_peer;
 ctl_command ctl_show, ctl_drops, ctl_workers;
 ctl_command ctl_genkey, ctl_pubkey, ctl_genpsk;
-ctl_command ctl_client_config;
+ctl_command ctl_client_config, ctl_import_conf;
 
 /* One line on stderr, "wgdp-ctl: ..."; returns CTL_REFUSED or CTL_USAGE. */
 int ctl_refused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
