@@ -60,6 +60,13 @@ static const struct command {
 		ctl_drops, 0, 0, {{"all", false}, {"watch", false}}},
 	{"workers", "[--watch]", "what the workers' time goes into; --watch: every second",
 		ctl_workers, 0, 0, {{"watch", false}}},
+	{"events", "[--follow] [--after SEQ]",
+		"what has happened to peers, and who changed what; --follow: and goes on",
+		ctl_events, 0, 0, {{"follow", false}, {"after", true}}},
+	{"reload", "[--dry-run]",
+		"take over what was edited in wgdp.yaml and the peer databases; --dry-run: only "
+		"say what",
+		ctl_reload, 0, 0, {{"dry-run", false}}},
 	{"genkey", "", "print a new private key", ctl_genkey, 0, 0, {{0}}},
 	{"pubkey", "", "print the public key of the private key on standard input", ctl_pubkey, 0,
 		0, {{0}}},

@@ -40,6 +40,7 @@ ctl_command ctl_add_peer, ctl_set_peer, ctl_del_peer;
 ctl_command ctl_show, ctl_drops, ctl_workers;
 ctl_command ctl_genkey, ctl_pubkey, ctl_genpsk;
 ctl_command ctl_client_config, ctl_import_conf;
+ctl_command ctl_events, ctl_reload;
 
 /* One line on stderr, "wgdp-ctl: ..."; returns CTL_REFUSED or CTL_USAGE. */
 int ctl_refused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -77,6 +78,8 @@ int ctl_print_json(json_t *json);
  */
 int ctl_try(struct ctl *c, const char *method, json_t *body, bool create_only, json_t **answer,
 	const char *segments[], const char *query, long *status);
+/* Why nobody answers on the socket, and what to do. Returns CTL_REFUSED. */
+int ctl_tell_unreachable(const char *path);
 /* Consumes answer. Returns CTL_REFUSED. */
 int ctl_tell_error(struct ctl *c, long status, json_t *answer);
 

@@ -87,8 +87,8 @@ ctl_tell_error(struct ctl *c, long status, json_t *answer)
 }
 
 /* What to do about a socket that does not let us in. curl does not tell why. */
-static int
-tell_unreachable(const char *path)
+int
+ctl_tell_unreachable(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd, error = 0;
@@ -142,7 +142,7 @@ perform(struct ctl *c, CURL *curl, json_t **answer, long *status)
 	if (rc != CURLE_OK) {
 		free(text.data);
 		if (rc == CURLE_COULDNT_CONNECT)
-			return tell_unreachable(c->socket);
+			return ctl_tell_unreachable(c->socket);
 		return ctl_refused(
 			"%s: %s", c->socket, reason[0] ? reason : curl_easy_strerror(rc));
 	}

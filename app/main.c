@@ -196,6 +196,7 @@ run_workers(struct gateway *g, const cpu_set_t *everywhere)
 		return EXIT_FAILURE;
 	}
 	if (start_management(g, everywhere) == 0) {
+		control_on_hangup(g->control, management_hangup, g->management);
 		print_ready(g);
 		control_run(g->control);
 		/* Not later: what management fails at while it is stopped is no failure. */

@@ -39,6 +39,7 @@ static const struct route {
 			[DELETE] = {api_peer_delete, ARG(dry_run)}}},
 	{"/v1/drops", "GET", {[GET] = {api_drops}}},
 	{"/v1/workers", "GET", {[GET] = {api_workers}}},
+	{"/v1/reload", "POST", {[POST] = {api_reload, ARG(dry_run)}}},
 	{"/v1/events", "GET", {[GET] = {api_events, ARG(after) | ARG(follow)}}},
 };
 

@@ -51,11 +51,12 @@ peer_json(const struct management *m, unsigned iface, const struct peer_spec *sp
 		json_array_append_new(
 			allowed, json_string(ip_prefix_format(prefix, &spec->allowed_ips[i])));
 	ip_endpoint_format(endpoint, e);
-	return json_pack("{ss ss ss sb so ss? si sI sI sI sI sI so}", "name", spec->name,
+	return json_pack("{ss ss ss sb sb so ss? si sI sI sI sI sI so}", "name", spec->name,
 		"public_key", key_format(key, spec->public_key), "interface",
 		m->ifaces[iface].config->name, "has_preshared_key", spec->has_preshared_key,
-		"allowed_ips", allowed, "endpoint", e->addr.family != IP_NONE ? endpoint : NULL,
-		"persistent_keepalive", (int)spec->persistent_keepalive, "last_handshake_ns",
+		"transient", spec->transient, "allowed_ips", allowed, "endpoint",
+		e->addr.family != IP_NONE ? endpoint : NULL, "persistent_keepalive",
+		(int)spec->persistent_keepalive, "last_handshake_ns",
 		(json_int_t)info->last_handshake_ns, "rx_bytes", (json_int_t)info->rx_bytes,
 		"tx_bytes", (json_int_t)info->tx_bytes, "rx_packets", (json_int_t)info->rx_packets,
 		"tx_packets", (json_int_t)info->tx_packets, "session", session_json(info));

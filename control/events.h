@@ -19,7 +19,7 @@
 #include "dataplane/addr.h"
 
 #define EVENT_NAME_SIZE 64 /* of a peer, with the terminator */
-#define EVENT_REASON_SIZE 64
+#define EVENT_REASON_SIZE 192
 
 /* Their names are what outsiders see (docs/openapi.yaml). */
 #define EVENT_TYPES(X) \

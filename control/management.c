@@ -14,10 +14,13 @@
 #include <rte_lcore.h>
 #include <sodium.h>
 
+#include "control/audit.h"
 #include "control/control.h"
 #include "control/events.h"
 #include "control/http.h"
 #include "control/management_state.h"
+#include "control/reload.h"
+#include "control/strangers.h"
 #include "control/uapi.h"
 #include "crypto_accel/crypto_accel.h"
 #include "dataplane/dataplane.h"
@@ -69,6 +72,9 @@ management_init(struct management *m, const struct config *config, const struct 
 		x25519_base(m->ifaces[i].public_key, m->ifaces[i].private_key);
 		names[i] = config->interfaces[i].name;
 	}
+	for (unsigned i = 0; i < m->n_ifaces; i++)
+		management_set_hook(m, i, config->interfaces[i].unknown_peer_hook,
+			config->interfaces[i].unknown_peer_idle);
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	m->started_ns = ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
 	randombytes_buf(m->etag_key, sizeof(m->etag_key));
@@ -86,10 +92,24 @@ management_fini(struct management *m)
 {
 	management_stores_destroy(m);
 	registry_destroy(m->registry);
+	for (unsigned i = 0; i < m->n_ifaces; i++)
+		free(m->ifaces[i].hook);
 	crypto_wipe(m->ifaces, m->n_ifaces * sizeof(*m->ifaces));
 	free(m->ifaces);
 	m->registry = NULL;
 	m->ifaces = NULL;
+}
+
+void
+management_set_hook(struct management *m, unsigned iface, const char *path, uint32_t idle_s)
+{
+	struct managed_iface *f = &m->ifaces[iface];
+
+	free(f->hook);
+	f->hook = path != NULL ? strdup(path) : NULL;
+	if (path != NULL && f->hook == NULL)
+		abort();
+	f->hook_idle = idle_s;
 }
 
 int
@@ -196,6 +216,29 @@ on_happened(struct ev_loop *loop, ev_async *w, int revents)
 	struct management *m = w->data;
 
 	http_server_tell_events(m->http);
+	strangers_turn(m->strangers);
+}
+
+/* ---- reload -------------------------------------------------------------------- */
+
+void
+management_hangup(void *arg)
+{
+	struct management *m = arg;
+
+	ev_async_send(m->loop, &m->hangup);
+}
+
+static void
+on_hangup(struct ev_loop *loop, ev_async *w, int revents)
+{
+	static const struct origin origin = {.via = "SIGHUP"};
+	json_t *report = NULL;
+	struct refusal why;
+
+	/* Done or refused, the log tells. */
+	management_reload(w->data, false, &origin, &report, &why);
+	json_decref(report);
 }
 
 /* ---- thread ------------------------------------------------------------------- */
@@ -268,6 +311,7 @@ destroy(struct management *m)
 	events_set_wake(m->events, NULL, NULL); /* nobody is in it from here on */
 	http_server_destroy(m->http);
 	uapi_server_destroy(m->uapi);
+	strangers_destroy(m->strangers);
 	management_stores_destroy(m); /* their threads wake the loop */
 	if (m->loop != NULL)
 		ev_loop_destroy(m->loop);
@@ -305,6 +349,10 @@ management_start(const struct management_params *params, char *err, size_t err_s
 	management_stores_start(m);
 	ev_async_init(&m->stop, on_stop);
 	ev_async_start(m->loop, &m->stop);
+	ev_async_init(&m->hangup, on_hangup);
+	m->hangup.data = m;
+	ev_async_start(m->loop, &m->hangup);
+	m->strangers = strangers_create(m);
 	ev_async_init(&m->happened, on_happened);
 	m->happened.data = m;
 	ev_async_start(m->loop, &m->happened);

@@ -45,6 +45,9 @@ struct management_params {
 struct management *management_start(
 	const struct management_params *params, char *err, size_t err_size);
 
+/* Any thread and SIGHUP: as POST /v1/reload. m is a struct management. */
+void management_hangup(void *m);
+
 /*
  * End the thread, close and remove the sockets, wipe and free. Control has to
  * serve requests until this returns; call it from another thread than control's.

@@ -20,6 +20,7 @@ struct events;
 struct http_server;
 struct origin;
 struct peer_store;
+struct strangers;
 struct uapi_server;
 
 struct managed_iface {
@@ -27,6 +28,9 @@ struct managed_iface {
 	uint8_t private_key[KEY_LEN]; /* as in force: `wg set` may have changed it */
 	uint8_t public_key[KEY_LEN];
 	struct peer_store *store; /* its peers on disk */
+	/* As in force: a reload may have changed them. */
+	char *hook; /* that is asked about unknown keys, or NULL */
+	uint32_t hook_idle; /* seconds */
 };
 
 /* Owned by the management thread once it runs; before and after by main. */
@@ -60,11 +64,14 @@ struct management {
 	ev_async store_wake; /* a checkpoint's thread has ended; by ev_async_send */
 	ev_prepare store_prepare; /* looks whether a checkpoint is due, and arms store_timer */
 	ev_timer store_timer;
-	ev_async stop; /* the one thing that another thread may touch, by ev_async_send */
+	/* Other threads touch nothing but these, by ev_async_send. */
+	ev_async stop;
+	ev_async hangup; /* SIGHUP: reload */
 	ev_idle loader;
 	ev_async happened; /* events were pushed */
 	struct http_server *http;
 	struct uapi_server *uapi;
+	struct strangers *strangers;
 	pthread_t thread;
 };
 
@@ -95,6 +102,12 @@ int management_check_ready(const struct management *m, struct refusal *why);
  */
 int management_commit(struct management *m, unsigned iface, const uint8_t *private_key,
 	const struct origin *origin, struct refusal *why);
+
+/* As management_commit does it, but the key is in its file already. */
+void management_take_key(struct management *m, unsigned iface, const uint8_t private_key[KEY_LEN],
+	const struct origin *origin);
+/* path may be NULL; copied. */
+void management_set_hook(struct management *m, unsigned iface, const char *path, uint32_t idle_s);
 
 /*
  * Sync what was committed with defer_sync; only then may it be acknowledged.

@@ -31,6 +31,7 @@ struct peer_spec {
 	unsigned n; /* of allowed_ips */
 	struct ip_endpoint endpoint; /* addr.family is IP_NONE when unset */
 	uint16_t persistent_keepalive; /* seconds, 0 is off */
+	bool transient; /* let in by a hook: never on disk, and removed when it falls silent */
 	uint32_t line; /* where it stands in its file; 0 when not from one */
 	uint32_t allowed_ips_line;
 };

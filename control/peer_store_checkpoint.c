@@ -105,7 +105,8 @@ format_some(struct peer_store *s, unsigned budget)
 			break;
 		b = before_find(s->snap, spec->public_key);
 		if (b == NULL) {
-			peer_db_text_add(&s->text, spec);
+			if (!spec->transient)
+				peer_db_text_add(&s->text, spec);
 		} else if (b->existed && !b->written) {
 			peer_db_text_add(&s->text, &b->spec);
 			b->written = true;

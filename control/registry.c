@@ -246,6 +246,17 @@ find_owner(const struct registry *r, const struct ip_prefix *p)
 	return o;
 }
 
+const struct peer_spec *
+registry_owner(const struct registry *r, const struct ip_prefix *prefix, unsigned *iface)
+{
+	const struct owner *o = find_owner(r, prefix);
+
+	if (o == NULL)
+		return NULL;
+	*iface = o->iface;
+	return &o->peer->spec;
+}
+
 static void
 release_prefixes(struct registry *r, struct entry *e)
 {
@@ -458,6 +469,7 @@ registry_put(struct registry *r, const struct peer_spec *spec, struct refusal *w
 	memcpy(e->spec.preshared_key, spec->preshared_key, sizeof(e->spec.preshared_key));
 	e->spec.endpoint = spec->endpoint;
 	e->spec.persistent_keepalive = spec->persistent_keepalive;
+	e->spec.transient = spec->transient;
 	if (!same_prefixes(&e->spec, spec)) {
 		release_prefixes(r, e);
 		claim_prefixes(r, r->iface, e, spec->allowed_ips, spec->n);
@@ -472,6 +484,15 @@ registry_mark_endpoint(struct registry *r, const uint8_t key[32])
 
 	if (t != NULL)
 		t->set_endpoint = true;
+}
+
+void
+registry_mark_transient(struct registry *r, const uint8_t key[32])
+{
+	struct entry *e = find_key(r, r->iface, key);
+
+	if (e != NULL)
+		e->spec.transient = true;
 }
 
 bool

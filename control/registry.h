@@ -43,6 +43,10 @@ const struct peer_spec *registry_by_name(
  */
 const struct peer_spec *registry_next(const struct registry *r, unsigned iface, uint64_t *cursor);
 
+/* Whose prefix is exactly this, and on which interface; NULL when it is nobody's. */
+const struct peer_spec *registry_owner(
+	const struct registry *r, const struct ip_prefix *prefix, unsigned *iface);
+
 /* ---- changing ------------------------------------------------------------- */
 
 /* No other transaction is open. */
@@ -56,6 +60,8 @@ void registry_begin(struct registry *r, unsigned iface);
 int registry_put(struct registry *r, const struct peer_spec *spec, struct refusal *why);
 /* Note that the transaction sets this peer's endpoint, not just leaves it. */
 void registry_mark_endpoint(struct registry *r, const uint8_t key[32]);
+/* Within the open transaction: the peer is one that a hook let in. registry_put takes that back. */
+void registry_mark_transient(struct registry *r, const uint8_t key[32]);
 /* False when there is no such peer. */
 bool registry_remove(struct registry *r, const uint8_t key[32]);
 void registry_remove_all(struct registry *r);

@@ -221,6 +221,8 @@ describe(struct control *c, struct peer_info *info)
 	struct peer *peer = peer_find(c, info->iface, info->public_key);
 	struct peer_info out = {.iface = info->iface};
 	struct dp_counters counters;
+	struct dp_traffic traffic;
+	uint64_t now;
 
 	memcpy(out.public_key, info->public_key, sizeof(out.public_key));
 	if (peer == NULL) {
@@ -231,6 +233,11 @@ describe(struct control *c, struct peer_info *info)
 	out.active = !is_own_key(c, peer->iface, info->public_key);
 	dp_peer_endpoint(peer->dp, &out.endpoint, NULL);
 	out.last_handshake_ns = peer->last_handshake_wall_ns;
+	dp_peer_traffic(peer->dp, &traffic);
+	now = dp_now_ns();
+	out.silent_ms = traffic.last_rx_ns == 0     ? UINT64_MAX
+			: traffic.last_rx_ns >= now ? 0
+						    : (now - traffic.last_rx_ns) / NS_PER_MS;
 	out.rx_bytes = counters.rx_bytes + peer->handshake_rx_bytes;
 	out.tx_bytes = counters.tx_bytes + peer->handshake_tx_bytes;
 	out.rx_packets = counters.rx_packets;

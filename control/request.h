@@ -51,6 +51,7 @@ struct peer_info {
 	bool initiator; /* the gateway's role in the current session */
 	uint64_t session_age_ms;
 	uint32_t local_index;
+	uint64_t silent_ms; /* since its last authenticated packet; UINT64_MAX: there was none */
 };
 
 /*

@@ -167,6 +167,28 @@ apply(struct management *m, uint8_t iface, const struct registry_change *list, s
 
 /* ---- disk --------------------------------------------------------------------- */
 
+/* What of the changes the disk is to know: those whom a hook lets in are as if not there. */
+static struct registry_change *
+lasting(const struct registry_change *list, size_t n, size_t *n_lasting)
+{
+	struct registry_change *out = calloc(n + 1, sizeof(*out));
+
+	if (out == NULL)
+		abort();
+	*n_lasting = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct registry_change c = list[i];
+
+		if (c.before != NULL && c.before->transient)
+			c.before = NULL;
+		if (c.after != NULL && c.after->transient)
+			c.after = NULL;
+		if (c.before != NULL || c.after != NULL)
+			out[(*n_lasting)++] = c;
+	}
+	return out;
+}
+
 static void
 install_key(struct management *m, unsigned iface, const uint8_t private_key[KEY_LEN])
 {
@@ -175,6 +197,14 @@ install_key(struct management *m, unsigned iface, const uint8_t private_key[KEY_
 	control_set_private_key(m->control, iface, private_key);
 	memcpy(f->private_key, private_key, KEY_LEN);
 	x25519_base(f->public_key, private_key);
+}
+
+void
+management_take_key(struct management *m, unsigned iface, const uint8_t private_key[KEY_LEN],
+	const struct origin *origin)
+{
+	install_key(m, iface, private_key);
+	audit_private_key(m, iface, origin);
 }
 
 static int
@@ -269,10 +299,10 @@ int
 management_commit(struct management *m, unsigned iface, const uint8_t *private_key,
 	const struct origin *origin, struct refusal *why)
 {
-	struct registry_change *list;
-	size_t n = registry_changes(m->registry, &list);
+	struct registry_change *list, *disk;
+	size_t n = registry_changes(m->registry, &list), n_disk;
 	struct peer_info *before = calloc(n + 1, sizeof(*before));
-	int rc = -1;
+	int rc = -1, saved;
 
 	if (before == NULL)
 		abort();
@@ -289,16 +319,17 @@ management_commit(struct management *m, unsigned iface, const uint8_t *private_k
 		if (apply(m, iface, list, n, before, why) != 0)
 			goto rollback;
 	}
-	if (persist(m, iface, list, n, private_key, why) != 0) {
+	disk = lasting(list, n, &n_disk);
+	saved = persist(m, iface, disk, n_disk, private_key, why);
+	free(disk);
+	if (saved != 0) {
 		undo(m, iface, list, n, n, before);
 		registry_rollback(m->registry);
 		log_error("%s: %s", m->ifaces[iface].config->name, why->message);
 		goto out;
 	}
-	if (private_key != NULL) {
-		install_key(m, iface, private_key);
-		audit_private_key(m, iface, origin);
-	}
+	if (private_key != NULL)
+		management_take_key(m, iface, private_key, origin);
 	audit_changes(m, iface, list, n, origin);
 	registry_commit(m->registry);
 	rc = 0;
