@@ -3,9 +3,11 @@
  * The field of 2^255 - 19 over 8 lanes: five limbs of 51 bits, limb i of all
  * lanes in one register, multiplied with vpmadd52. Private to x25519_avx512.c.
  *
- * Limbs are below 2^51 + 2^15 after every operation ("reduced"), which is what
- * every operation takes: vpmadd52 reads no more than 52 bits, so even a sum of
- * two is carried at once.
+ * A struct fe is reduced: limbs below 2^51 + 2^15. That is what multiplications
+ * take, for vpmadd52 reads no more than 52 bits: even a sum of two must be
+ * carried. What they give, before it is carried, is a struct fe_wide, limbs
+ * below 2^59; sums and differences take either, so that a product that is only
+ * added to others is carried once, with the sum.
  */
 #ifndef CRYPTO_ACCEL_FE51_AVX512_H
 #define CRYPTO_ACCEL_FE51_AVX512_H
@@ -23,12 +25,16 @@ struct fe {
 	__m512i l0, l1, l2, l3, l4;
 };
 
+struct fe_wide {
+	__m512i l0, l1, l2, l3, l4;
+};
+
 #define LO(acc, a, b) acc = _mm512_madd52lo_epu64(acc, a, b)
 #define HI(acc, a, b) acc = _mm512_madd52hi_epu64(acc, a, b)
 #define PLUS(a, b) _mm512_add_epi64(a, b)
 #define TWICE(a) _mm512_add_epi64(a, a)
 
-/* One round of carries, all limbs at once; from limbs below 2^60. */
+/* One round of carries, all limbs at once; from limbs below 2^61. */
 FE_INLINE struct fe
 fe_carry(__m512i r0, __m512i r1, __m512i r2, __m512i r3, __m512i r4)
 {
@@ -45,39 +51,86 @@ fe_carry(__m512i r0, __m512i r1, __m512i r2, __m512i r3, __m512i r4)
 }
 
 FE_INLINE struct fe
-fe_add(struct fe a, struct fe b)
+fe_reduce(struct fe_wide a)
+{
+	return fe_carry(a.l0, a.l1, a.l2, a.l3, a.l4);
+}
+
+FE_INLINE struct fe_wide
+fe_widen(struct fe a)
+{
+	return (struct fe_wide){a.l0, a.l1, a.l2, a.l3, a.l4};
+}
+
+/* Below 2^60; for one more sum or difference only. */
+FE_INLINE struct fe_wide
+fe_twice(struct fe_wide a)
+{
+	return (struct fe_wide){TWICE(a.l0), TWICE(a.l1), TWICE(a.l2), TWICE(a.l3), TWICE(a.l4)};
+}
+
+FE_INLINE struct fe
+fe_add_wide(struct fe_wide a, struct fe_wide b)
 {
 	return fe_carry(PLUS(a.l0, b.l0), PLUS(a.l1, b.l1), PLUS(a.l2, b.l2), PLUS(a.l3, b.l3),
 		PLUS(a.l4, b.l4));
 }
 
-/* a + 2p - b: 2p's limbs, 2^52 - 38 and 2^52 - 2, are above all of b's. */
+/* a + n * 2p - b; 2p's limbs are 2^52 - 38 and 2^52 - 2. */
+#define MINUS(p, i) _mm512_sub_epi64(PLUS(a.l##i, p), b.l##i)
+#define SUB(n) \
+	__m512i low = FE_SET1(((1ULL << 52) - 38) * (n)), \
+		rest = FE_SET1(((1ULL << 52) - 2) * (n)); \
+\
+	return fe_carry( \
+		MINUS(low, 0), MINUS(rest, 1), MINUS(rest, 2), MINUS(rest, 3), MINUS(rest, 4))
+
+/* The limbs of 256 p are above all of b's, the largest of which is below 125 * 2^52. */
+FE_INLINE struct fe
+fe_sub_wide(struct fe_wide a, struct fe_wide b)
+{
+	SUB(128);
+}
+
+FE_INLINE struct fe
+fe_add(struct fe a, struct fe b)
+{
+	return fe_add_wide(fe_widen(a), fe_widen(b));
+}
+
 FE_INLINE struct fe
 fe_sub(struct fe a, struct fe b)
 {
-	__m512i low = FE_SET1((1ULL << 52) - 38), rest = FE_SET1((1ULL << 52) - 2);
-
-#define MINUS(p, i) _mm512_sub_epi64(PLUS(a.l##i, p), b.l##i)
-	return fe_carry(
-		MINUS(low, 0), MINUS(rest, 1), MINUS(rest, 2), MINUS(rest, 3), MINUS(rest, 4));
-#undef MINUS
+	SUB(1);
 }
 
+#undef MINUS
+#undef SUB
+
 /*
- * Columns to limbs. c0 to c9 are below 2^55; column 5 + i counts 2^255 = 19
- * times column i.
+ * Columns to limbs. c0 to c9 are below 7.5 * 2^52; column 5 + i counts 2^255 = 19
+ * times column i. From a constant that it knows gcc makes five instructions.
  */
-#define FOLD(i, j) PLUS(c##i, _mm512_mullo_epi64(c##j, FE_SET1(19)))
-#define FE_FOLD() fe_carry(FOLD(0, 5), FOLD(1, 6), FOLD(2, 7), FOLD(3, 8), FOLD(4, 9))
+#define FOLD(i, j) PLUS(c##i, _mm512_mullo_epi64(c##j, nineteen))
+#define FE_FOLD() ((struct fe_wide){FOLD(0, 5), FOLD(1, 6), FOLD(2, 7), FOLD(3, 8), FOLD(4, 9)})
+
+FE_INLINE __m512i
+fe_nineteen(void)
+{
+	__m512i v = FE_SET1(19);
+
+	__asm__("" : "+v"(v));
+	return v;
+}
 
 /*
  * The high half of a product counts 2^52, which is twice the next column: high
  * halves h of column k are summed first, and doubled start column k + 1.
  */
-FE_INLINE struct fe
-fe_mul(struct fe a, struct fe b)
+FE_INLINE struct fe_wide
+fe_mul_wide(struct fe a, struct fe b)
 {
-	__m512i z = _mm512_setzero_si512();
+	__m512i nineteen = fe_nineteen(), z = _mm512_setzero_si512();
 	__m512i h0 = z, h1 = z, h2 = z, h3 = z, h4 = z, h5 = z, h6 = z, h7 = z, h8 = z;
 	__m512i c0 = z, c1, c2, c3, c4, c5, c6, c7, c8, c9;
 
@@ -136,11 +189,11 @@ fe_mul(struct fe a, struct fe b)
 	return FE_FOLD();
 }
 
-/* As fe_mul; the products of two different limbs are summed once and doubled. */
-FE_INLINE struct fe
-fe_sq(struct fe a)
+/* As fe_mul_wide; the products of two different limbs are summed once and doubled. */
+FE_INLINE struct fe_wide
+fe_sq_wide(struct fe a)
 {
-	__m512i z = _mm512_setzero_si512();
+	__m512i nineteen = fe_nineteen(), z = _mm512_setzero_si512();
 	__m512i h0 = z, h1 = z, h2 = z, h3 = z, h4 = z, h5 = z, h6 = z, h7 = z, h8 = z;
 	__m512i c0 = z, c1 = z, c2 = z, c3 = z, c4 = z, c5 = z, c6 = z, c7 = z, c8 = z, c9;
 
@@ -181,6 +234,18 @@ fe_sq(struct fe a)
 	LO(c6, a.l3, a.l3);
 	LO(c8, a.l4, a.l4);
 	return FE_FOLD();
+}
+
+FE_INLINE struct fe
+fe_mul(struct fe a, struct fe b)
+{
+	return fe_reduce(fe_mul_wide(a, b));
+}
+
+FE_INLINE struct fe
+fe_sq(struct fe a)
+{
+	return fe_reduce(fe_sq_wide(a));
 }
 
 /* a + k * b for a k below 2^20. */

@@ -38,14 +38,7 @@ x25519(uint8_t out[X25519_LEN], const uint8_t scalar[X25519_LEN], const uint8_t 
 	return ok;
 }
 
-void
-x25519_base(uint8_t out[X25519_LEN], const uint8_t scalar[X25519_LEN])
-{
-	/* Cannot fail: the base point has a large prime order. */
-	(void)crypto_scalarmult_curve25519_base(out, scalar);
-}
-
-/* n from 2 to 8: lanes without work of their own repeat the first. */
+/* n from 1 to 8: lanes without work of their own repeat the first. */
 static void
 run_lanes(uint8_t (*out)[X25519_LEN], const uint8_t (*scalars)[X25519_LEN],
 	const uint8_t (*points)[X25519_LEN], unsigned n)
@@ -69,14 +62,32 @@ run_lanes(uint8_t (*out)[X25519_LEN], const uint8_t (*scalars)[X25519_LEN],
 }
 
 void
+x25519_base(uint8_t out[X25519_LEN], const uint8_t scalar[X25519_LEN])
+{
+	uint8_t k[1][X25519_LEN], product[1][X25519_LEN];
+
+	/* Cannot fail: the base point has a large prime order. */
+	if (!use_lanes) {
+		(void)crypto_scalarmult_curve25519_base(out, scalar);
+		return;
+	}
+	/* Even one lane of eight is faster. */
+	memcpy(k[0], scalar, X25519_LEN);
+	run_lanes(product, (const uint8_t(*)[X25519_LEN])k, NULL, 1);
+	memcpy(out, product[0], X25519_LEN);
+	crypto_wipe(k, sizeof(k));
+	crypto_wipe(product, sizeof(product));
+}
+
+void
 x25519_batch(uint8_t (*out)[X25519_LEN], const uint8_t (*scalars)[X25519_LEN],
 	const uint8_t (*points)[X25519_LEN], bool *ok, unsigned n)
 {
 	static const uint8_t zero[X25519_LEN];
 	unsigned at = 0;
 
-	/* One alone is faster without lanes. */
-	while (use_lanes && n - at >= 2) {
+	/* One point alone is faster without lanes. */
+	while (use_lanes && n - at >= (points == NULL ? 1 : 2)) {
 		unsigned here = n - at < X25519_LANES ? n - at : X25519_LANES;
 
 		run_lanes(out + at, scalars + at, points == NULL ? NULL : points + at, here);

@@ -10,23 +10,29 @@
 #include "crypto_accel/x25519_impl.h"
 
 #define A24 121665 /* (486662 - 2) / 4 */
-
-/* The scalar's bits 3 to 254; bits 0 to 2 are zero by clamping. */
-#define BASE_BITS 252
+#define ZERO_BITS 3 /* lowest bits of a scalar, by clamping */
 
 /*
- * (x + 1) / (x - 1) for x of 2^t times the base point, limb by limb. Written by
+ * The base point's multiples: a scalar without its three zero bits, times 8, is
+ * taken five bits a window.
+ */
+#define WINDOWS 51
+#define MULTIPLES 16
+
+/*
+ * Of (i + 1) * 32^w * 8 times the base point at [w][..][..][i], affine on the
+ * Edwards curve: y + x, y - x and 2dxy, limb by limb. Written by
  * x25519_avx512_init only.
  */
-static uint64_t base_ratios[BASE_BITS][5];
+static uint64_t base_table[WINDOWS][3][5][MULTIPLES] __attribute__((aligned(64)));
 
-/*
- * x of the base point minus S, where S is the point of order 4 with x = 1. (And
- * with the other of its two y: the two differences are the roots of one
- * quadratic equation, and either is right.)
- */
-static const uint64_t base_minus_s[5] = {
-	0x4e1fec82faabd, 0x5c2965dbf0fd2, 0x575238aefc256, 0x59a56e3d05c91, 0x1eaecdeee27ca};
+/* The base point on -x^2 + y^2 = 1 + d x^2 y^2 (RFC 7748, section 4.1), and 2d. */
+static const uint64_t edwards_x[5] = {
+	0x62d608f25d51a, 0x412a4b4f6592a, 0x75b7171a4b31d, 0x1ff60527118fe, 0x216936d3cd6e5};
+static const uint64_t edwards_y[5] = {
+	0x6666666666658, 0x4cccccccccccc, 0x1999999999999, 0x3333333333333, 0x6666666666666};
+static const uint64_t edwards_2d[5] = {
+	0x69b9426b2f159, 0x35050762add7a, 0x3cf44c0038052, 0x6738cc7407977, 0x2406d9dc56dff};
 
 bool
 x25519_avx512_usable(void)
@@ -185,31 +191,41 @@ fe_invert(struct fe a)
 
 /* (x : z) of a point and of the next one that the ladder adds. */
 struct ladder {
-	struct fe x2, z2, x3, z3;
+	struct fe_wide x2, z2, x3, z3;
 };
 
-/* RFC 7748, section 5: doubles (x2 : z2), adds it to (x3 : z3), their difference being x1. */
-static inline void
+/*
+ * RFC 7748, section 5: doubles (x2 : z2), adds it to (x3 : z3), their difference
+ * being x1. In an order in which neighbours do not wait for each other.
+ */
+FE_INLINE void
 ladder_step(struct ladder *l, const struct fe *x1, __mmask8 swap)
 {
-	struct fe a, b, c, d, e, aa, bb, da, cb;
-
-	a = fe_add(l->x2, l->z2);
-	b = fe_sub(l->x2, l->z2);
-	c = fe_add(l->x3, l->z3);
-	d = fe_sub(l->x3, l->z3);
+	struct fe a = fe_add_wide(l->x2, l->z2), b = fe_sub_wide(l->x2, l->z2);
+	struct fe c = fe_add_wide(l->x3, l->z3), d = fe_sub_wide(l->x3, l->z3);
 	/* What is doubled is the one or the other; the products da and cb are symmetrical. */
-	da = fe_mul(d, a);
-	cb = fe_mul(c, b);
-	a = fe_select(swap, a, c);
-	b = fe_select(swap, b, d);
-	aa = fe_sq(a);
-	bb = fe_sq(b);
-	l->x3 = fe_sq(fe_add(da, cb));
-	l->z3 = fe_mul(*x1, fe_sq(fe_sub(da, cb)));
-	e = fe_sub(aa, bb);
-	l->x2 = fe_mul(aa, bb);
-	l->z2 = fe_mul(e, fe_add_small(aa, e, A24));
+	struct fe_wide da = fe_mul_wide(d, a), cb = fe_mul_wide(c, b);
+	struct fe_wide sum = fe_sq_wide(fe_select(swap, a, c));
+	struct fe_wide difference = fe_sq_wide(fe_select(swap, b, d));
+	struct fe squared = fe_sq(fe_sub_wide(da, cb));
+	struct fe aa = fe_reduce(sum), bb = fe_reduce(difference);
+	struct fe e = fe_sub_wide(sum, difference);
+
+	l->x3 = fe_sq_wide(fe_add_wide(da, cb));
+	l->x2 = fe_mul_wide(aa, bb);
+	l->z3 = fe_mul_wide(*x1, squared);
+	l->z2 = fe_mul_wide(e, fe_add_small(aa, e, A24));
+}
+
+static void
+ladder_double(struct ladder *l)
+{
+	struct fe_wide sum = fe_sq_wide(fe_add_wide(l->x2, l->z2));
+	struct fe_wide difference = fe_sq_wide(fe_sub_wide(l->x2, l->z2));
+	struct fe aa = fe_reduce(sum), e = fe_sub_wide(sum, difference);
+
+	l->x2 = fe_mul_wide(aa, fe_reduce(difference));
+	l->z2 = fe_mul_wide(e, fe_add_small(aa, e, A24));
 }
 
 void
@@ -217,34 +233,30 @@ x25519_avx512_mul8(uint8_t (*out)[X25519_LEN], const uint8_t (*scalars)[X25519_L
 	const uint8_t (*points)[X25519_LEN])
 {
 	uint64_t k[4][FE_LANES] __attribute__((aligned(64)));
-	struct fe x1 = fe_load(points);
-	struct ladder l = {fe_small(1), fe_small(0), x1, fe_small(1)};
+	struct fe x1 = fe_load(points), one = fe_small(1), x, z;
+	struct ladder l = {fe_widen(one), fe_widen(fe_small(0)), fe_widen(x1), fe_widen(one)};
 	__mmask8 swapped = 0;
 
 	load_scalars(k, scalars);
-	for (unsigned t = 255; t-- > 0;) {
+	for (unsigned t = 255; t-- > ZERO_BITS;) {
 		__mmask8 bit = scalar_bit(k, t);
 
 		ladder_step(&l, &x1, bit ^ swapped);
 		swapped = bit;
 	}
-	/* The three lowest bits are zero, so nothing is left swapped. */
-	l.z2 = fe_invert(l.z2);
-	fe_mul_by(&l.x2, &l.z2);
-	fe_store(out, l.x2);
+	/* What the next step, for a zero, would double. */
+	l.x2 = fe_widen(fe_select(swapped, fe_reduce(l.x2), fe_reduce(l.x3)));
+	l.z2 = fe_widen(fe_select(swapped, fe_reduce(l.z2), fe_reduce(l.z3)));
+	for (unsigned t = 0; t < ZERO_BITS; t++)
+		ladder_double(&l);
+	x = fe_reduce(l.x2);
+	z = fe_invert(fe_reduce(l.z2));
+	fe_mul_by(&x, &z);
+	fe_store(out, x);
 	crypto_wipe(k, sizeof(k));
 	crypto_wipe(&l, sizeof(l));
-}
-
-/* (x2 : z2) doubled. */
-static void
-ladder_double(struct ladder *l)
-{
-	struct fe aa = fe_sq(fe_add(l->x2, l->z2)), bb = fe_sq(fe_sub(l->x2, l->z2));
-	struct fe e = fe_sub(aa, bb);
-
-	l->x2 = fe_mul(aa, bb);
-	l->z2 = fe_mul(e, fe_add_small(aa, e, A24));
+	crypto_wipe(&x, sizeof(x));
+	crypto_wipe(&z, sizeof(z));
 }
 
 static struct fe
@@ -254,69 +266,171 @@ fe_same(const uint64_t limbs[5])
 		FE_SET1(limbs[3]), FE_SET1(limbs[4])};
 }
 
+/* On the Edwards curve: x / z, y / z, and t = x * y / z. */
+struct point {
+	struct fe_wide x, y, z;
+	struct fe t;
+};
+
+/* What is added to a point, over its z: y + x, y - x, 2dxy. */
+struct addend {
+	struct fe plus, minus, t2d;
+};
+
+/*
+ * p += q, where z2 is twice the product of their z (Hisil, Wong, Carter and
+ * Dawson, "Twisted Edwards curves revisited", 2008, section 3.1). It holds for
+ * all pairs of points, also equal ones and the neutral one. q is negated in lanes
+ * of negate.
+ */
+FE_INLINE void
+point_add(struct point *p, const struct addend *q, struct fe_wide z2, __mmask8 negate)
+{
+	struct fe_wide a =
+		fe_mul_wide(fe_sub_wide(p->y, p->x), fe_select(negate, q->minus, q->plus));
+	struct fe_wide b =
+		fe_mul_wide(fe_add_wide(p->y, p->x), fe_select(negate, q->plus, q->minus));
+	struct fe_wide c = fe_mul_wide(p->t, q->t2d);
+	struct fe e = fe_sub_wide(b, a), h = fe_add_wide(b, a);
+	struct fe less = fe_sub_wide(z2, c), more = fe_add_wide(z2, c);
+	struct fe f = fe_select(negate, less, more), g = fe_select(negate, more, less);
+
+	p->x = fe_mul_wide(e, f);
+	p->y = fe_mul_wide(g, h);
+	p->z = fe_mul_wide(f, g);
+	p->t = fe_mul(e, h);
+}
+
+/* p += q, of which neither is affine. For the table: not in a hurry. */
+static __attribute__((noinline)) void
+point_add_any(struct point *p, const struct point *q)
+{
+	struct addend a = {fe_add_wide(q->y, q->x), fe_sub_wide(q->y, q->x),
+		fe_mul(q->t, fe_same(edwards_2d))};
+
+	point_add(p, &a, fe_twice(fe_mul_wide(fe_reduce(p->z), fe_reduce(q->z))), 0);
+}
+
+static struct point
+point_of(struct fe x, struct fe y)
+{
+	return (struct point){fe_widen(x), fe_widen(y), fe_widen(fe_small(1)), fe_mul(x, y)};
+}
+
+static void
+store_limbs(uint64_t limbs[5][MULTIPLES], unsigned at, struct fe a)
+{
+	_mm512_store_si512(limbs[0] + at, a.l0);
+	_mm512_store_si512(limbs[1] + at, a.l1);
+	_mm512_store_si512(limbs[2] + at, a.l2);
+	_mm512_store_si512(limbs[3] + at, a.l3);
+	_mm512_store_si512(limbs[4] + at, a.l4);
+}
+
+/* Eight multiples, one a lane, into window w's table from `at` on. */
+static void
+store_multiples(unsigned w, unsigned at, struct fe x, struct fe y, struct fe z)
+{
+	struct fe over_z = fe_invert(z), t2d = fe_same(edwards_2d);
+
+	fe_mul_by(&x, &over_z);
+	fe_mul_by(&y, &over_z);
+	fe_mul_by(&t2d, &x);
+	fe_mul_by(&t2d, &y);
+	store_limbs(base_table[w][0], at, fe_add(y, x));
+	store_limbs(base_table[w][1], at, fe_sub(y, x));
+	store_limbs(base_table[w][2], at, t2d);
+}
+
 void
 x25519_avx512_init(void)
 {
-	struct ladder l = {.x2 = fe_small(9), .z2 = fe_small(1)};
+	/* The same point in all lanes: 32^w * 8 times the base point. */
+	struct point p = point_of(fe_same(edwards_x), fe_same(edwards_y));
+	struct fe x, y, z;
 
-	for (unsigned t = 0; t < BASE_BITS; t++) {
-		uint64_t lanes[5][FE_LANES] __attribute__((aligned(64)));
-		struct fe ratio = fe_invert(fe_sub(l.x2, l.z2)), sum = fe_add(l.x2, l.z2);
+	x = y = z = fe_small(0);
+	for (unsigned i = 0; i < ZERO_BITS; i++)
+		point_add_any(&p, &p);
+	for (unsigned w = 0; w < WINDOWS; w++) {
+		struct point sum = point_of(fe_small(0), fe_small(1));
 
-		fe_mul_by(&ratio, &sum);
-		_mm512_store_si512(lanes[0], ratio.l0);
-		_mm512_store_si512(lanes[1], ratio.l1);
-		_mm512_store_si512(lanes[2], ratio.l2);
-		_mm512_store_si512(lanes[3], ratio.l3);
-		_mm512_store_si512(lanes[4], ratio.l4);
-		for (unsigned i = 0; i < 5; i++)
-			base_ratios[t][i] = lanes[i][0];
-		ladder_double(&l);
+		for (unsigned i = 0; i < MULTIPLES; i++) {
+			__mmask8 lane = (__mmask8)(1 << i % FE_LANES);
+
+			point_add_any(&sum, &p);
+			x = fe_select(lane, x, fe_reduce(sum.x));
+			y = fe_select(lane, y, fe_reduce(sum.y));
+			z = fe_select(lane, z, fe_reduce(sum.z));
+			if (i % FE_LANES == FE_LANES - 1)
+				store_multiples(w, i + 1 - FE_LANES, x, y, z);
+		}
+		point_add_any(&sum, &sum);
+		p = sum;
 	}
 }
 
+/* Multiple i (1 to 16) of a window, or 0 for 0; a permutation in registers, so i may be secret. */
+FE_INLINE struct fe
+table_fe(uint64_t limbs[5][MULTIPLES], __m512i i)
+{
+	__mmask8 some = _mm512_test_epi64_mask(i, i);
+	__m512i at = _mm512_sub_epi64(i, FE_SET1(1));
+
+#define LIMB(n) \
+	_mm512_maskz_permutex2var_epi64( \
+		some, _mm512_load_si512(limbs[n]), at, _mm512_load_si512(limbs[n] + FE_LANES))
+	return (struct fe){LIMB(0), LIMB(1), LIMB(2), LIMB(3), LIMB(4)};
+#undef LIMB
+}
+
+/* Bits 5w to 5w + 4 of scalars without their three zero bits. */
+FE_INLINE __m512i
+scalar_window(uint64_t k[4][FE_LANES], unsigned w)
+{
+	unsigned bit = 5 * w + ZERO_BITS, shift = bit % 64;
+	__m512i bits = _mm512_srli_epi64(_mm512_load_si512(k[bit / 64]), shift);
+
+	if (shift > 64 - 5 && bit / 64 < 3)
+		bits = _mm512_or_si512(
+			bits, _mm512_slli_epi64(_mm512_load_si512(k[bit / 64 + 1]), 64 - shift));
+	return _mm512_and_si512(bits, FE_SET1(31));
+}
+
 /*
- * From the lowest bit upwards (Oliveira, Lopez, Hisil, Faz-Hernandez and
- * Rodriguez-Henriquez, "How to (pre-)compute a ladder", SAC 2017). With P_t =
- * 2^t times the base point, from a table, and k without its three zero bits:
- * one of two points holds S plus the multiple so far, the other P_t minus that.
- * For a one, P_t is added to the first, whose difference from it is the second;
- * for a zero to the second, whose difference from it is the first. S, of order
- * 4, keeps both off the points where adding breaks down; three doublings at the
- * end stand for the three zero bits and take S away.
+ * The sum of one multiple a window, from digits of -15 to 16: what is above 16
+ * becomes 32 less and a carry. The top window holds two bits, so nothing is
+ * carried out of it. Then u = (z + y) / (z - y) on the Montgomery curve.
  */
 void
 x25519_avx512_base8(uint8_t (*out)[X25519_LEN], const uint8_t (*scalars)[X25519_LEN])
 {
 	uint64_t k[4][FE_LANES] __attribute__((aligned(64)));
-	/* (x2 : z2) is what the last step did not change, or what a zero would change. */
-	struct ladder l = {fe_same(base_minus_s), fe_small(1), fe_small(1), fe_small(1)};
-	__mmask8 swapped = 0xff; /* x3 is the first point: as if the last bit had been a one */
+	struct point p = point_of(fe_small(0), fe_small(1));
+	__m512i carry = _mm512_setzero_si512();
+	struct fe u, v;
 
 	load_scalars(k, scalars);
-	for (unsigned t = 0; t < BASE_BITS; t++) {
-		__mmask8 bit = scalar_bit(k, t + 3), swap = bit ^ swapped;
-		struct fe x = fe_select(swap, l.x3, l.x2), z = fe_select(swap, l.z3, l.z2);
-		struct fe a, b;
+	for (unsigned w = 0; w < WINDOWS; w++) {
+		__m512i digit = _mm512_add_epi64(scalar_window(k, w), carry);
+		__mmask8 negative = _mm512_cmpgt_epi64_mask(digit, FE_SET1(16)), none;
+		struct addend q;
 
-		/* (x3 : z3) is to change to: itself + P_t; (x2 : z2) is the difference. */
-		l.x2 = fe_select(swap, l.x2, l.x3);
-		l.z2 = fe_select(swap, l.z2, l.z3);
-		a = fe_add(x, z);
-		b = fe_mul(fe_sub(x, z), fe_same(base_ratios[t]));
-		l.x3 = fe_mul(l.z2, fe_sq(fe_add(a, b)));
-		l.z3 = fe_mul(l.x2, fe_sq(fe_sub(a, b)));
-		swapped = bit;
+		carry = _mm512_maskz_mov_epi64(negative, FE_SET1(1));
+		digit = _mm512_mask_sub_epi64(digit, negative, FE_SET1(32), digit);
+		none = _mm512_testn_epi64_mask(digit, digit);
+		q.plus = table_fe(base_table[w][0], digit);
+		q.minus = table_fe(base_table[w][1], digit);
+		q.t2d = table_fe(base_table[w][2], digit);
+		/* The neutral point has y + x = y - x = 1. */
+		q.plus.l0 = _mm512_mask_mov_epi64(q.plus.l0, none, FE_SET1(1));
+		q.minus.l0 = _mm512_mask_mov_epi64(q.minus.l0, none, FE_SET1(1));
+		point_add(&p, &q, fe_twice(p.z), negative);
 	}
-	/* The topmost bit is a one by clamping: the first point changed last. */
-	l.x2 = l.x3;
-	l.z2 = l.z3;
-	ladder_double(&l);
-	ladder_double(&l);
-	ladder_double(&l);
-	l.z2 = fe_invert(l.z2);
-	fe_mul_by(&l.x2, &l.z2);
-	fe_store(out, l.x2);
+	u = fe_add_wide(p.z, p.y);
+	v = fe_invert(fe_sub_wide(p.z, p.y));
+	fe_mul_by(&u, &v);
+	fe_store(out, u);
 	crypto_wipe(k, sizeof(k));
-	crypto_wipe(&l, sizeof(l));
+	crypto_wipe(&p, sizeof(p));
 }

@@ -179,6 +179,41 @@ test_field_edges(void **state)
 	}
 }
 
+/*
+ * Base point: scalars whose windows of five bits are all alike, or alike but for
+ * one, against libsodium: every digit at every place, with and without carries.
+ */
+static void
+test_base_windows(void **state)
+{
+	static uint8_t k[32 * 51][32], out[32 * 51][32];
+	static bool ok[32 * 51];
+	uint8_t want[32];
+	unsigned n = 0;
+
+	for (unsigned digit = 0; digit < 32; digit++) {
+		for (unsigned at = 0; at < 51; at++, n++) {
+			unsigned rest = at % 3 == 0 ? 0 : at % 3 == 1 ? 16 : 31;
+
+			memset(k[n], 0, 32);
+			for (unsigned bit = 0; bit < 5 * 51; bit++) {
+				unsigned d = bit / 5 == at ? digit : rest;
+
+				if (3 + bit < 256 && d >> bit % 5 & 1)
+					k[n][(3 + bit) / 8] |= (uint8_t)(1 << (3 + bit) % 8);
+			}
+		}
+	}
+	x25519_batch(out, (const uint8_t(*)[32])k, NULL, ok, n);
+	for (unsigned i = 0; i < n; i++) {
+		crypto_scalarmult_curve25519_base(want, k[i]);
+		assert_true(ok[i]);
+		assert_memory_equal(out[i], want, 32);
+	}
+	x25519_base(out[0], k[n - 1]);
+	assert_memory_equal(out[0], want, 32);
+}
+
 /* All of the above over each way of multiplying that this CPU has. */
 int
 main(void)
@@ -190,6 +225,7 @@ main(void)
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_low_order),
 		cmocka_unit_test(test_field_edges),
+		cmocka_unit_test(test_base_windows),
 	};
 	int failed = 0;
 	char err[128];
