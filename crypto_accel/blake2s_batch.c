@@ -5,6 +5,8 @@
 /* Below, lanes without work cost more than they save. */
 #define LANES_FROM 3
 
+static const uint8_t *const no_input[BLAKE2S_LANES];
+
 /* Written by blake2s_choose only, before there are threads. */
 static bool use_lanes;
 
@@ -20,8 +22,11 @@ blake2s_batch(uint8_t *const *out, size_t out_len, const uint8_t *const *in, siz
 {
 	unsigned at = 0;
 
+	for (; use_lanes && n - at >= BLAKE2S_LANES; at += BLAKE2S_LANES)
+		blake2s_avx512_hash(out + at, out_len, in == NULL ? no_input : in + at, in_len,
+			keys == NULL ? no_input : keys + at, key_len);
 	while (use_lanes && n - at >= LANES_FROM) {
-		unsigned here = n - at < BLAKE2S_LANES ? n - at : BLAKE2S_LANES;
+		unsigned here = n - at;
 		uint8_t *o[BLAKE2S_LANES];
 		const uint8_t *i[BLAKE2S_LANES], *k[BLAKE2S_LANES];
 

@@ -3,6 +3,8 @@
 #ifndef CRYPTO_ACCEL_BURST_SORT_H
 #define CRYPTO_ACCEL_BURST_SORT_H
 
+#include <string.h>
+
 #include "crypto_accel/crypto_accel.h"
 
 /*
@@ -13,17 +15,17 @@
 static inline void
 sort_by_length(struct aead_op **sorted, struct aead_op *ops, unsigned n)
 {
-	uint16_t start[64] = {0};
+	uint16_t start[64];
 	unsigned at = 0;
-	bool uniform = true;
+	uint32_t differ = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		uniform &= ops[i].length == ops[0].length;
-	if (uniform) {
-		for (unsigned i = 0; i < n; i++)
-			sorted[i] = &ops[i];
-		return;
+	for (unsigned i = 0; i < n; i++) {
+		differ |= ops[i].length ^ ops[0].length;
+		sorted[i] = &ops[i];
 	}
+	if (differ == 0)
+		return;
+	memset(start, 0, sizeof(start));
 #define CLASS(op) (63 - ((op).length / 64 < 63 ? (op).length / 64 : 63))
 	for (unsigned i = 0; i < n; i++)
 		start[CLASS(ops[i])]++;

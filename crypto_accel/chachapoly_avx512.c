@@ -29,6 +29,7 @@ struct pass {
 	uint32_t block[PASS + SET] __attribute__((aligned(64)));
 	uint8_t *data[PASS];
 	unsigned lanes;
+	struct chacha_rows rows[2]; /* of the lanes, word by word; secret */
 	/* The last, partial blocks of packets: they go through a buffer. */
 	unsigned partials;
 	struct {
@@ -36,7 +37,7 @@ struct pass {
 		uint32_t length;
 		unsigned lane;
 	} partial[PASS];
-	bool bounced; /* bounce holds something */
+	bool picked, bounced; /* rows, and bounce, hold something */
 	uint8_t bounce[PASS][64] __attribute__((aligned(64)));
 };
 
@@ -49,8 +50,9 @@ struct scratch {
 	uint8_t stream[GROUP][64] __attribute__((aligned(64))); /* block 1 of each */
 	struct pass pass;
 	unsigned count; /* packets of the group */
+	bool more_blocks; /* some packet of the group has more than 64 bytes */
 	bool powers_used; /* power holds something */
-	struct aead_op *op[GROUP];
+	struct aead_op **op; /* the group, in sorted */
 	struct poly_messages messages[GROUP / LANES];
 	struct aead_op *sorted[AEAD_BURST_MAX];
 };
@@ -76,9 +78,11 @@ wipe(struct scratch *s, unsigned n)
 	wipe_lines(s->poly, (most + LANES - 1) / LANES * sizeof(s->poly[0]));
 	if (s->powers_used)
 		wipe_lines(s->power, sizeof(s->power));
+	if (s->pass.picked)
+		wipe_lines(s->pass.rows, sizeof(s->pass.rows));
 	if (s->pass.bounced)
 		wipe_lines(s->pass.bounce, sizeof(s->pass.bounce));
-	s->powers_used = s->pass.bounced = false;
+	s->powers_used = s->pass.picked = s->pass.bounced = false;
 }
 
 static bool
@@ -114,6 +118,7 @@ load_keys(struct scratch *s)
 	uint64_t counters[SET];
 
 	for (unsigned half = 0; half * SET < s->count; half++) {
+		struct chacha_rows *rows = &s->keys.half[half];
 		__m512i lo, hi,
 			even = _mm512_setr_epi32(
 				0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
@@ -124,11 +129,11 @@ load_keys(struct scratch *s)
 			keys[i] = at < s->count ? s->op[at]->key : zero_key;
 			counters[i] = at < s->count ? s->op[at]->counter : 0;
 		}
-		chacha_keys_load(&s->keys, half, keys);
+		chacha_keys_load(rows, keys);
 		lo = _mm512_loadu_si512(counters);
 		hi = _mm512_loadu_si512(counters + 8);
-		s->keys.counter[0][half] = _mm512_permutex2var_epi32(lo, even, hi);
-		s->keys.counter[1][half] = _mm512_permutex2var_epi32(
+		rows->counter[0] = _mm512_permutex2var_epi32(lo, even, hi);
+		rows->counter[1] = _mm512_permutex2var_epi32(
 			lo, _mm512_add_epi32(even, _mm512_set1_epi32(1)), hi);
 	}
 }
@@ -136,25 +141,27 @@ load_keys(struct scratch *s)
 static void
 load_messages(struct scratch *s)
 {
+	s->more_blocks = false;
 	for (unsigned g = 0; g * LANES < s->count; g++) {
 		struct poly_messages *m = &s->messages[g];
+		uint32_t least = UINT32_MAX, most = 0, any = 0;
 
-		m->min_blocks = UINT32_MAX;
-		m->max_blocks = 0;
-		m->partial = false;
 		for (unsigned i = 0; i < LANES; i++) {
 			unsigned at = g * LANES + i;
 			/* Lanes without a packet do another's once more, for nothing. */
 			const struct aead_op *op = s->op[at < s->count ? at : g * LANES];
-			uint32_t blocks = (op->length + 15) / 16;
+			uint32_t length = op->length;
 
-			m->length[i] = op->length;
-			m->blocks[i] = blocks;
-			m->end[i] = op->data + 16 * blocks;
-			m->min_blocks = blocks < m->min_blocks ? blocks : m->min_blocks;
-			m->max_blocks = blocks > m->max_blocks ? blocks : m->max_blocks;
-			m->partial |= op->length % 16 != 0;
+			m->length[i] = length;
+			m->end[i] = op->data + ((length + 15) & ~15U);
+			least = length < least ? length : least;
+			most = length > most ? length : most;
+			any |= length;
 		}
+		m->min_blocks = (least + 15) / 16;
+		m->max_blocks = (most + 15) / 16;
+		m->partial = any % 16 != 0;
+		s->more_blocks |= most > 64;
 	}
 }
 
@@ -232,21 +239,22 @@ static void
 first_pass(struct scratch *s, unsigned first, unsigned packets)
 {
 	__m512i iota = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-	__m512i idx[2], blk[2], v[16], w[16];
+	__m512i blk[2], v[16], w[16];
 
 	if (packets <= LANES) {
-		idx[0] = _mm512_add_epi32(_mm512_and_si512(iota, _mm512_set1_epi32(7)),
-			_mm512_set1_epi32((int)first));
 		blk[0] = _mm512_srli_epi32(iota, 3);
-		chacha_one(v, &s->keys, idx, blk);
+		chacha_pick(s->pass.rows, &s->keys,
+			_mm512_add_epi32(_mm512_and_si512(iota, _mm512_set1_epi32(7)),
+				_mm512_set1_epi32((int)first)));
+		s->pass.picked = true;
+		chacha_one(v, s->pass.rows, blk);
 		poly_keys_load(&s->poly[first / LANES], v, 0);
 		chacha_xor(v, s->pass.data, false);
 		return;
 	}
-	idx[0] = idx[1] = _mm512_add_epi32(iota, _mm512_set1_epi32((int)first));
 	blk[0] = _mm512_setzero_si512();
 	blk[1] = _mm512_set1_epi32(1);
-	chacha_two(v, w, &s->keys, idx, blk);
+	chacha_two(v, w, &s->keys.half[first / SET], &s->keys.half[first / SET], blk);
 	poly_keys_load(&s->poly[first / LANES], v, 0);
 	poly_keys_load(&s->poly[first / LANES + 1], v, 1);
 	chacha_xor(w, s->pass.data, true);
@@ -289,19 +297,19 @@ static void
 run_pass(struct scratch *s)
 {
 	struct pass *p = &s->pass;
-	__m512i idx[2], blk[2], v[16], w[16];
+	const __m512i *idx = (const __m512i *)p->packet, *blk = (const __m512i *)p->block;
+	__m512i v[16], w[16];
 
 	for (unsigned lane = p->lanes; lane < PASS; lane++)
 		pass_set_data(p, lane, NULL, 0);
-	for (unsigned i = 0; i < 2; i++) {
-		idx[i] = _mm512_load_si512(p->packet + SET * i);
-		blk[i] = _mm512_load_si512(p->block + SET * i);
-	}
+	chacha_pick(&p->rows[0], &s->keys, idx[0]);
+	p->picked = true;
 	if (p->lanes <= SET) {
-		chacha_one(v, &s->keys, idx, blk);
+		chacha_one(v, &p->rows[0], blk);
 		chacha_xor(v, p->data, true);
 	} else {
-		chacha_two(v, w, &s->keys, idx, blk);
+		chacha_pick(&p->rows[1], &s->keys, idx[1]);
+		chacha_two(v, w, &p->rows[0], &p->rows[1], blk);
 		chacha_xor(v, p->data, true);
 		chacha_xor(w, p->data + SET, true);
 	}
@@ -337,6 +345,8 @@ pass_add_run(struct pass *p, unsigned packet, uint32_t block, const struct aead_
 static void
 other_blocks(struct scratch *s)
 {
+	if (!s->more_blocks)
+		return;
 	for (unsigned i = 0; i < s->count; i++) {
 		const struct aead_op *op = s->op[i];
 		uint32_t blocks = (op->length + 63) / 64;
@@ -405,7 +415,7 @@ avx512_seal(void *scratch, struct aead_op *ops, unsigned n)
 	sort_by_length(s->sorted, ops, n);
 	for (unsigned at = 0; at < n; at += s->count) {
 		s->count = n - at < GROUP ? n - at : GROUP;
-		memcpy(s->op, s->sorted + at, s->count * sizeof(s->op[0]));
+		s->op = s->sorted + at;
 		seal_group(s);
 	}
 	wipe(s, n);
@@ -420,7 +430,7 @@ avx512_open(void *scratch, struct aead_op *ops, unsigned n)
 	sort_by_length(s->sorted, ops, n);
 	for (unsigned at = 0; at < n; at += s->count) {
 		s->count = n - at < GROUP ? n - at : GROUP;
-		memcpy(s->op, s->sorted + at, s->count * sizeof(s->op[0]));
+		s->op = s->sorted + at;
 		opened += open_group(s);
 	}
 	wipe_lines(s->stream, (n < GROUP ? n : GROUP) * sizeof(s->stream[0]));

@@ -41,9 +41,8 @@ struct poly_sum {
 
 struct poly_messages {
 	const uint8_t *end[LANES]; /* behind the last block, padded to 16 */
-	uint32_t blocks[LANES]; /* of 16 bytes, the last one maybe partial */
 	uint32_t length[LANES]; /* bytes */
-	uint32_t min_blocks, max_blocks;
+	uint32_t min_blocks, max_blocks; /* of 16 bytes, the last one maybe partial */
 	bool partial; /* some length is no multiple of 16 */
 };
 
@@ -195,7 +194,7 @@ struct poly_chunk {
 INLINE __m512i
 load_ragged(const struct poly_messages *m, unsigned lane, unsigned c)
 {
-	uint32_t padded = 16 * m->blocks[lane];
+	uint32_t padded = (m->length[lane] + 15) & ~15U;
 	uint32_t before = padded < 64 * (c + 1) ? 64 * (c + 1) - padded : 0;
 	uint32_t behind = c == 0 ? padded - m->length[lane] : 0;
 	__mmask64 mask;
@@ -204,6 +203,15 @@ load_ragged(const struct poly_messages *m, unsigned lane, unsigned c)
 		return _mm512_setzero_si512();
 	mask = (UINT64_MAX << before) & (UINT64_MAX >> behind);
 	return _mm512_maskz_loadu_epi8(mask, m->end[lane] - 64 * (c + 1));
+}
+
+/* How many blocks each message has, the last one maybe partial. */
+INLINE __m512i
+poly_blocks(const struct poly_messages *m)
+{
+	__m512i length = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)m->length));
+
+	return _mm512_srli_epi64(_mm512_add_epi64(length, SET1(15)), 4);
 }
 
 /* Chunk c counts from the end. */
@@ -297,7 +305,7 @@ poly_finish(uint8_t tags[LANES][16], struct poly_acc a, const struct poly_messag
 INLINE void
 poly_horner(uint8_t (*tags)[16], const struct poly_messages *m, const struct poly_keys *k)
 {
-	__m512i blocks0 = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)m->blocks));
+	__m512i blocks0 = poly_blocks(m);
 	struct poly_acc a0 = poly_acc_zero();
 	struct poly_chunk chunk0;
 
@@ -323,8 +331,8 @@ poly_horner(uint8_t (*tags)[16], const struct poly_messages *m, const struct pol
 INLINE void
 poly_horner_two(uint8_t (*tags)[16], const struct poly_messages *m, const struct poly_keys *k)
 {
-	__m512i blocks0 = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)m[0].blocks));
-	__m512i blocks1 = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)m[1].blocks));
+	__m512i blocks0 = poly_blocks(&m[0]);
+	__m512i blocks1 = poly_blocks(&m[1]);
 	struct poly_acc a0 = poly_acc_zero(), a1 = a0;
 	struct poly_chunk chunk0, chunk1;
 	uint32_t most = m[0].max_blocks > m[1].max_blocks ? m[0].max_blocks : m[1].max_blocks;
@@ -360,7 +368,7 @@ poly_by_fours(uint8_t (*tags)[16], const struct poly_messages *m, const struct p
 {
 	struct poly_acc zero = poly_acc_zero(), r, a = zero;
 	struct poly_chunk chunk;
-	__m512i blocks = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)m->blocks));
+	__m512i blocks = poly_blocks(m);
 
 	r = (struct poly_acc){k->r.r0, k->r.r1, k->r.r2};
 	power[3] = k->r;

@@ -206,6 +206,13 @@ test_burst_sizes(struct burst *b)
 			prepare(b, i, i == b->n / 2 ? 2000 : rng() % 65, rng() % 64, rng());
 		check_burst(b, openssl_seal);
 	}
+	/* One just longer than the others, where no order by 64 bytes tells them apart. */
+	for (unsigned at = 0; at < 32; at++) {
+		b->n = 32;
+		for (unsigned i = 0; i < b->n; i++)
+			prepare(b, i, i == at ? 65 + 2 * at : 64, 0, rng());
+		check_burst(b, openssl_seal);
+	}
 	b->n = 0;
 	aead_seal_burst(b->ctx, b->ops, 0);
 	assert_int_equal(aead_open_burst(b->ctx, b->ops, 0), 0);
