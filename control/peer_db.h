@@ -18,7 +18,7 @@
 #include "dataplane/addr.h"
 
 #define PEER_NAME_SIZE 64 /* with the terminator */
-#define PEER_ALLOWED_IPS_MAX 65536 /* of one peer */
+#define PEER_ALLOWED_IPS_MAX 262144 /* of one peer */
 
 struct peer_delta;
 

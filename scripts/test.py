@@ -111,6 +111,9 @@ def main():
     finish(tally, "guest", guest)
     say("what waits for the protocol's timers")
     finish(tally, "waits", waits)
+    if long:
+        say("mutants")
+        tally.add("mutants", sh("/usr/bin/python3", "scripts/mutants.py") == 0)
 
     for name in tally.failed:
         print(f"FAILED {name}")

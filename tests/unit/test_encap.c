@@ -30,7 +30,7 @@ receive_lan(const struct rig_ip *what)
 
 /* "Padding": zeros to a multiple of 16, never past the MTU. */
 static void
-test_padding_never_passes_the_mtu(void **state)
+test_padding_past_the_mtu(void **state)
 {
 	struct rig_peer p = client();
 	uint64_t counter;
@@ -188,7 +188,7 @@ test_no_endpoint_is_said_to_the_sender(void **state)
 
 /* Outer packets never resolve to a peer, or a tunnel would carry itself. */
 static void
-test_outer_packets_take_routes_only(void **state)
+test_outer_packet_into_a_tunnel(void **state)
 {
 	struct rig_peer p = rig_peer(0, "0.0.0.0/0", "198.51.100.7:1");
 	struct rig_ip what = {.src = LAN_HOST, .dst = "198.51.100.8", .len = 64};
@@ -198,6 +198,15 @@ test_outer_packets_take_routes_only(void **state)
 	rig_turn(0);
 	rig_expect_drops(DROP_no_route, 0, 1);
 	rig_expect_silence();
+	/* An allowed-IP that covers the endpoint, and is longer than the route to it. */
+	p = rig_peer(0, "203.0.113.0/26", "203.0.113.5:7777");
+	dp_peer_set_endpoint(rig.dp, p.peer, &p.endpoint, NULL); /* looked up behind the prefix */
+	rig_session(&p, true, 0, true);
+	what.dst = "203.0.113.9";
+	receive_lan(&what);
+	rig_turn(0);
+	rig_expect_tunnelled(&p, &what);
+	rig_expect_no_drops();
 }
 
 static void
@@ -221,7 +230,7 @@ test_an_outer_packet_over_the_ports_mtu(void **state)
 
 /* "Sends on a nearly expired session": at 120 s it asks, at 180 s it stops. */
 static void
-test_rekey_is_asked_for_and_an_expired_session_stages(void **state)
+test_sends_on_a_nearly_expired_session(void **state)
 {
 	struct rig_peer p = client();
 	struct rig_ip what = to_client(64);
@@ -331,7 +340,7 @@ test_the_last_counters(void **state)
 
 /* The first unanswered data is told once; an answer makes the next one the first again. */
 static void
-test_traffic_is_told_on_first_edges(void **state)
+test_spurious_rekey_although_answers_come(void **state)
 {
 	struct rig_peer p = client();
 	struct rig_ip what = to_client(64);
@@ -387,20 +396,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RIG_TEST(test_padding_never_passes_the_mtu),
+		RIG_TEST(test_padding_past_the_mtu),
 		RIG_TEST(test_contents_arrive_in_order_with_rising_counters),
 		RIG_TEST(test_counters_count_messages_as_wg_does),
 		RIG_TEST(test_a_keepalive_is_32_bytes),
 		RIG_TEST(test_ecn_is_copied_out_and_dscp_is_not),
 		RIG_TEST(test_outer_ecn_over_ipv6),
 		RIG_TEST(test_no_endpoint_is_said_to_the_sender),
-		RIG_TEST(test_outer_packets_take_routes_only),
+		RIG_TEST(test_outer_packet_into_a_tunnel),
 		RIG_TEST(test_an_outer_packet_over_the_ports_mtu),
-		RIG_TEST(test_rekey_is_asked_for_and_an_expired_session_stages),
+		RIG_TEST(test_sends_on_a_nearly_expired_session),
 		RIG_TEST(test_the_next_session_seals_once_it_is_confirmed),
 		RIG_TEST(test_what_is_staged_goes_before_what_is_new),
 		RIG_TEST(test_the_last_counters),
-		RIG_TEST(test_traffic_is_told_on_first_edges),
+		RIG_TEST(test_spurious_rekey_although_answers_come),
 		RIG_TEST(test_unresolved_gateway_holds_and_then_sends),
 	};
 

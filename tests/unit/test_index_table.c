@@ -67,7 +67,7 @@ test_sessions_come_and_go(void **state)
 
 /* "Session indices from a predictable generator": high bits and slot are drawn anew. */
 static void
-test_indices_are_not_predictable(void **state)
+test_predictable_session_index(void **state)
 {
 	unsigned same_slot = 0, ones[32] = {0};
 
@@ -93,7 +93,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_index_leads_to_its_owner_alone),
 		cmocka_unit_test(test_sessions_come_and_go),
-		cmocka_unit_test(test_indices_are_not_predictable),
+		cmocka_unit_test(test_predictable_session_index),
 	};
 
 	return cmocka_run_group_tests(tests, setup, eal_teardown);

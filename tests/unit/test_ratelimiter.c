@@ -152,7 +152,7 @@ freed_places_do_not_double_a_source(void **state)
 }
 
 static void
-load_begins_at_an_eighth_of_the_queue_and_lasts_a_second(void **state)
+cookie_threshold_is_an_eighth_of_the_queue_for_a_second(void **state)
 {
 	struct under_load u = {0};
 
@@ -193,7 +193,7 @@ main(void)
 		cmocka_unit_test(many_sources_never_get_more_and_make_room_again),
 		cmocka_unit_test(ten_thousand_clients_at_once_are_served),
 		cmocka_unit_test(freed_places_do_not_double_a_source),
-		cmocka_unit_test(load_begins_at_an_eighth_of_the_queue_and_lasts_a_second),
+		cmocka_unit_test(cookie_threshold_is_an_eighth_of_the_queue_for_a_second),
 		cmocka_unit_test(load_begins_in_tiny_queues_too_but_not_in_empty_ones),
 	};
 

@@ -71,7 +71,7 @@ defer_two(void *arg)
 }
 
 static void
-test_deferring_from_within_does_not_nest(void **state)
+test_many_peers_overflow_the_stack(void **state)
 {
 	for (unsigned i = 0; i < MANY; i++)
 		rcu_defer(rcu, defer_two, NULL);
@@ -87,7 +87,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_waits_for_the_reader, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			test_deferring_from_within_does_not_nest, setup, teardown),
+			test_many_peers_overflow_the_stack, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, eal_setup, eal_teardown);

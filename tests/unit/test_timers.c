@@ -191,7 +191,7 @@ initiation_that_leaves_late_counts_from_then(void **state)
 }
 
 static void
-keys_are_wiped_540_s_after_the_last_new_session(void **state)
+wrong_key_wiping_time_540_s_after_the_last_new_session(void **state)
 {
 	struct sim s;
 
@@ -230,7 +230,7 @@ main(void)
 		cmocka_unit_test(answered_handshake_ends_the_retries),
 		cmocka_unit_test(abandoned_handshake_is_not_retried),
 		cmocka_unit_test(initiation_that_leaves_late_counts_from_then),
-		cmocka_unit_test(keys_are_wiped_540_s_after_the_last_new_session),
+		cmocka_unit_test(wrong_key_wiping_time_540_s_after_the_last_new_session),
 		cmocka_unit_test(constants_are_those_of_the_paper),
 	};
 

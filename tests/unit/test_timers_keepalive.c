@@ -3,7 +3,7 @@
 #include "tests/unit/timers_sim.h"
 
 static void
-keepalive_10_s_after_data_that_nothing_answered(void **state)
+wrong_keepalive_time_10_s_after_data_that_nothing_answered(void **state)
 {
 	struct sim s;
 
@@ -196,7 +196,7 @@ no_keepalive_without_a_session(void **state)
 
 /* boringtun restarted its timer on every receive; and what control must not do is wake often. */
 static void
-no_spurious_rekey_on_steady_traffic(void **state)
+spurious_rekey_on_steady_traffic(void **state)
 {
 	struct sim s;
 
@@ -213,7 +213,7 @@ no_spurious_rekey_on_steady_traffic(void **state)
 }
 
 static void
-no_spurious_rekey_on_a_download(void **state)
+spurious_rekey_on_a_download(void **state)
 {
 	struct sim s;
 
@@ -229,7 +229,7 @@ no_spurious_rekey_on_a_download(void **state)
 }
 
 static void
-no_spurious_rekey_on_an_upload(void **state)
+spurious_rekey_on_an_upload(void **state)
 {
 	struct sim s;
 
@@ -325,7 +325,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keepalive_10_s_after_data_that_nothing_answered),
+		cmocka_unit_test(wrong_keepalive_time_10_s_after_data_that_nothing_answered),
 		cmocka_unit_test(keepalives_do_not_answer_keepalives),
 		cmocka_unit_test(anything_sent_cancels_the_keepalive),
 		cmocka_unit_test(another_keepalive_for_data_that_came_while_waiting),
@@ -335,9 +335,9 @@ main(void)
 		cmocka_unit_test(words_set_in_a_race_hide_nothing),
 		cmocka_unit_test(keepalive_that_was_lost_is_asked_for_again),
 		cmocka_unit_test(no_keepalive_without_a_session),
-		cmocka_unit_test(no_spurious_rekey_on_steady_traffic),
-		cmocka_unit_test(no_spurious_rekey_on_a_download),
-		cmocka_unit_test(no_spurious_rekey_on_an_upload),
+		cmocka_unit_test(spurious_rekey_on_steady_traffic),
+		cmocka_unit_test(spurious_rekey_on_a_download),
+		cmocka_unit_test(spurious_rekey_on_an_upload),
 		cmocka_unit_test(keepalive_is_in_time_behind_a_later_wakeup),
 		cmocka_unit_test(persistent_keepalive_at_once_and_then_each_interval),
 		cmocka_unit_test(persistent_keepalive_waits_for_silence_both_ways),
