@@ -252,6 +252,7 @@ control_attach(struct control *c, struct dataplane *dp, const struct dataplane_c
 void
 control_detach(struct control *c)
 {
+	c->ending = true;
 	for (uint32_t id = 0; id < c->max_peers; id++)
 		if (c->by_id[id] != NULL)
 			peer_destroy(c->by_id[id]);

@@ -50,6 +50,7 @@ struct control {
 	struct rte_hash *by_key; /* {iface, public key} -> struct peer */
 	struct peer **by_id; /* by the hot half's id */
 	uint32_t n_peers;
+	bool ending; /* workers have stopped, and the data plane is destroyed next */
 	struct ratelimiter *limiter;
 	struct under_load load;
 	/* Lines about refused handshakes: so many a second, the rest is only counted. */

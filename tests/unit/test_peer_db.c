@@ -213,7 +213,7 @@ static const struct bad_row bad_files[] = {
 	{"peers:\n- name: a\n  preshared_key: hush\n",
 		":3: peers[0].preshared_key: expected a key of 32 bytes in base64"},
 	{"peers:\n- name: a\n  allowed_ips: 10.0.0.0/8\n",
-		":3: peers[0].allowed_ips: expected a list of at most 65536 prefixes, found "
+		":3: peers[0].allowed_ips: expected a list of at most 262144 prefixes, found "
 		"\"10.0.0.0/8\""},
 	{"peers:\n- name: a\n  allowed_ips:\n  - 10.0.0.0/8\n  - 10.0.0.0/33\n",
 		":5: peers[0].allowed_ips[1]: expected an address or ADDRESS/LENGTH, found "
