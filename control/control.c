@@ -214,6 +214,7 @@ control_create(const struct config *config, char *err, size_t err_size)
 	if (c->loop == NULL || c->by_id == NULL || c->limiter == NULL)
 		goto no_memory;
 	watchers_init(c);
+	recovery_init(&c->recovery, c);
 	return c;
 no_memory:
 	snprintf(err, err_size, "out of memory");

@@ -81,6 +81,7 @@ management_init(struct management *m, const struct config *config, const struct 
 	m->registry = registry_create(names, m->n_ifaces, config->dataplane.max_peers);
 	free(names);
 	management_stores_create(m, dbs);
+	management_seen_create(m);
 	if (fill_registry(m, dbs, err, err_size) == 0)
 		return 0;
 	management_fini(m);
@@ -90,6 +91,7 @@ management_init(struct management *m, const struct config *config, const struct 
 void
 management_fini(struct management *m)
 {
+	management_seen_destroy(m);
 	management_stores_destroy(m);
 	registry_destroy(m->registry);
 	for (unsigned i = 0; i < m->n_ifaces; i++)
@@ -164,6 +166,7 @@ management_load_slice(struct management *m, char *err, size_t err_size)
 		changes[n].set_endpoint = true;
 		changes[n].endpoint = spec->endpoint;
 		changes[n].persistent_keepalive = spec->persistent_keepalive;
+		management_seen_recall(m, spec, &changes[n]);
 		n++;
 	}
 	done = n == 0 ? 0
@@ -347,6 +350,7 @@ management_start(const struct management_params *params, char *err, size_t err_s
 	if (m->uapi == NULL)
 		goto fail;
 	management_stores_start(m);
+	management_seen_start(m);
 	ev_async_init(&m->stop, on_stop);
 	ev_async_start(m->loop, &m->stop);
 	ev_async_init(&m->hangup, on_hangup);

@@ -19,6 +19,7 @@
 struct events;
 struct http_server;
 struct origin;
+struct last_seen;
 struct peer_store;
 struct strangers;
 struct uapi_server;
@@ -31,6 +32,7 @@ struct managed_iface {
 	/* As in force: a reload may have changed them. */
 	char *hook; /* that is asked about unknown keys, or NULL */
 	uint32_t hook_idle; /* seconds */
+	struct last_seen *seen; /* where they were last heard of */
 };
 
 /* Owned by the management thread once it runs; before and after by main. */
@@ -67,6 +69,10 @@ struct management {
 	/* Other threads touch nothing but these, by ev_async_send. */
 	ev_async stop;
 	ev_async hangup; /* SIGHUP: reload */
+	ev_timer seen_timer;
+	bool seen_running;
+	uint64_t seen_cursor; /* in events */
+	uint64_t seen_flushed_ns; /* since the epoch */
 	ev_idle loader;
 	ev_async happened; /* events were pushed */
 	struct http_server *http;
@@ -122,5 +128,17 @@ void management_stores_create(struct management *m, const struct peer_db *dbs);
 void management_stores_start(struct management *m);
 /* Checkpoints, so that the YAML says all. */
 void management_stores_destroy(struct management *m);
+
+/* management_seen.c: where peers were last heard of. */
+struct peer_change;
+void management_seen_create(struct management *m);
+void management_seen_start(struct management *m);
+void management_seen_destroy(struct management *m);
+/* At start: what is remembered of the peer that change is for. */
+void management_seen_recall(
+	struct management *m, const struct peer_spec *spec, struct peer_change *change);
+/* A transaction has set or removed endpoints. */
+void management_seen_changed(
+	struct management *m, unsigned iface, const struct registry_change *list, size_t n);
 
 #endif

@@ -86,6 +86,7 @@ peer_destroy(struct peer *peer)
 	struct lookup_key key = make_key(peer->iface, peer->noise.remote_static);
 
 	ev_timer_stop(c->loop, &peer->wakeup);
+	recovery_remove(&c->recovery, peer);
 	handshake_forget(peer);
 	/* At the end the table goes as a whole: from a large one, each takes a while. */
 	for (uint32_t i = 0; i < peer->n_allowed_ips && !c->ending; i++)

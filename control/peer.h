@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <ev.h>
 
 #include "control/cookie.h"
@@ -63,6 +64,11 @@ struct peer {
 	bool connected; /* a handshake was completed and keys have not expired since */
 	uint64_t last_handshake_wall_ns; /* since the epoch; 0 never */
 	uint64_t handshake_rx_bytes, handshake_tx_bytes; /* UDP payload */
+
+	bool recovering; /* in recovery.h's list */
+	uint8_t recovery_rounds; /* initiations that are left */
+	uint64_t recovery_due_ns;
+	TAILQ_ENTRY(peer) recovery_link;
 
 	uint16_t persistent_keepalive; /* as configured, seconds */
 	struct ip_prefix *allowed_ips; /* as configured, sorted; others may have taken some */

@@ -139,6 +139,10 @@ set_plain(struct peer *peer, const struct peer_change *change)
 		is_own_key(c, peer->iface, change->public_key) ? 0 : change->persistent_keepalive);
 	peer->persistent_keepalive = change->persistent_keepalive;
 	peer->abandoned_why = NULL;
+	if (change->last_handshake_ns != 0)
+		peer->last_handshake_wall_ns = change->last_handshake_ns;
+	if (change->call_back && !is_own_key(c, peer->iface, change->public_key))
+		recovery_add(&c->recovery, peer);
 	handshake_rearm(peer);
 }
 

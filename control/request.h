@@ -36,6 +36,9 @@ struct peer_change {
 	bool set_endpoint; /* false keeps what was learned */
 	struct ip_endpoint endpoint; /* family IP_NONE clears */
 	uint16_t persistent_keepalive; /* seconds, 0 is off */
+	/* Of an earlier run of the gateway; control has nothing newer yet. */
+	uint64_t last_handshake_ns; /* since the epoch; 0 leaves it alone */
+	bool call_back; /* it had a session: see recovery.h */
 };
 
 /* A snapshot of one peer at run time. */

@@ -14,6 +14,7 @@
 #include "control/noise.h"
 #include "control/peer.h"
 #include "control/ratelimiter.h"
+#include "control/recovery.h"
 #include "dataplane/clock.h"
 #include "dataplane/dataplane.h"
 
@@ -59,6 +60,7 @@ struct control {
 	/* Initiations from unknown keys: so many a second are looked at more closely. */
 	uint64_t unknown_second;
 	uint32_t unknown_in_second;
+	struct recovery recovery;
 	struct request_queue requests;
 	struct events *events;
 	void (*hangup)(void *arg);

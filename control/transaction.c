@@ -331,6 +331,7 @@ management_commit(struct management *m, unsigned iface, const uint8_t *private_k
 	if (private_key != NULL)
 		management_take_key(m, iface, private_key, origin);
 	audit_changes(m, iface, list, n, origin);
+	management_seen_changed(m, iface, list, n);
 	registry_commit(m->registry);
 	rc = 0;
 	goto out;

@@ -31,7 +31,7 @@ upkeep(struct blast *b, uint64_t now_ns)
 
 		if (s == NULL)
 			continue;
-		if (now_ns - s->born_ns >= REKEY_AFTER_TIME_NS)
+		if (now_ns - s->born_ns >= REKEY_AFTER_TIME_NS && !b->staying)
 			handshaker_add(&b->handshaker, c);
 		if (c->last_received_ns > c->last_sent_ns &&
 			now_ns - c->last_sent_ns >= KEEPALIVE_TIMEOUT_NS)
@@ -243,4 +243,19 @@ blast_traffic(struct blast *b)
 	if (b->options->rekey_rate > 0)
 		handshaker_set_rate(&b->handshaker, b->options->rekey_rate, dp_now_ns());
 	return b->options->ndr ? search(b) : run_once(b, b->options->rate);
+}
+
+void
+blast_stay(struct blast *b)
+{
+	uint64_t end_ns = dp_now_ns() + (uint64_t)(b->options->stay * 1e9);
+
+	if (b->options->stay <= 0)
+		return;
+	b->staying = true;
+	report_progress(b, "staying", true);
+	while (dp_now_ns() < end_ns && !blast_stop) {
+		blast_turn(b);
+		report_progress(b, "staying", false);
+	}
 }

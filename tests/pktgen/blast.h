@@ -15,7 +15,7 @@ struct blast {
 	struct handshaker handshaker;
 	struct traffic traffic;
 	/* the loop */
-	bool sending;
+	bool sending, staying;
 	unsigned idle_turns;
 	uint64_t upkeep_ns; /* when it is due again */
 	unsigned rekey_next; /* client */
@@ -37,6 +37,8 @@ int blast_resolve(struct blast *b, char *err, size_t err_size);
 void blast_handshakes(struct blast *b);
 /* One run at the rate of the options, or the search. Returns 0; or -1 when out of memory. */
 int blast_traffic(struct blast *b);
+/* Begin nothing, but answer what the server sends, for as long as the options say. */
+void blast_stay(struct blast *b);
 /* Did everything go as it should: no loss beyond the tolerance, nothing doubled or damaged? */
 bool blast_run_is_clean(const struct blast *b, const struct results *r);
 

@@ -147,8 +147,8 @@ client_next_index(struct client *c)
 	return ++c->generation << CLIENT_NUMBER_BITS | c->number;
 }
 
-void
-client_add_session(struct client *c, uint32_t local_index, uint32_t remote_index,
+static struct session *
+fill_other(struct client *c, uint32_t local_index, uint32_t remote_index,
 	const struct noise_keys *keys, uint64_t now_ns)
 {
 	struct session *s = &c->sessions[!c->current];
@@ -159,5 +159,31 @@ client_add_session(struct client *c, uint32_t local_index, uint32_t remote_index
 	s->born_ns = now_ns;
 	memcpy(s->send, keys->send, sizeof(s->send));
 	memcpy(s->receive, keys->receive, sizeof(s->receive));
+	return s;
+}
+
+void
+client_add_session(struct client *c, uint32_t local_index, uint32_t remote_index,
+	const struct noise_keys *keys, uint64_t now_ns)
+{
+	fill_other(c, local_index, remote_index, keys, now_ns);
 	c->current = !c->current;
+}
+
+void
+client_add_answered(struct client *c, uint32_t local_index, uint32_t remote_index,
+	const struct noise_keys *keys, uint64_t now_ns)
+{
+	fill_other(c, local_index, remote_index, keys, now_ns)->unconfirmed = true;
+}
+
+void
+client_confirm(struct client *c, const struct session *s)
+{
+	unsigned i = s - c->sessions;
+
+	if (!s->unconfirmed)
+		return;
+	c->sessions[i].unconfirmed = false;
+	c->current = i;
 }

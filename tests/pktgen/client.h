@@ -21,6 +21,7 @@ struct session {
 	uint32_t local_index, remote_index;
 	uint64_t born_ns; /* 0: there is none */
 	uint64_t counter; /* of the next packet sent */
+	bool unconfirmed; /* the server initiated it, and has sent nothing on it yet */
 	uint8_t send[NOISE_KEY_LEN], receive[NOISE_KEY_LEN];
 	struct replay_window replay;
 };
@@ -72,5 +73,10 @@ uint32_t client_next_index(struct client *c);
 /* After a handshake: becomes the current one. */
 void client_add_session(struct client *c, uint32_t local_index, uint32_t remote_index,
 	const struct noise_keys *keys, uint64_t now_ns);
+/* The same as responder: nothing is sent on it before something came on it. */
+void client_add_answered(struct client *c, uint32_t local_index, uint32_t remote_index,
+	const struct noise_keys *keys, uint64_t now_ns);
+/* A packet has authenticated under it. */
+void client_confirm(struct client *c, const struct session *s);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/key.h"
 #include "crypto_accel/crypto_accel.h"
 #include "dataplane/clock.h"
 #include "tests/pktgen/frame.h"
@@ -221,6 +222,35 @@ handshaker_respond(struct handshaker *h, struct client *const *clients,
 			h->rejected++;
 	}
 	crypto_wipe(jobs, n * sizeof(jobs[0]));
+}
+
+/* Whoever waits for a response of the server goes on doing so: both may begin at once. */
+bool
+handshaker_answer(struct handshaker *h, struct client *c, const struct message_initiation *msg,
+	uint64_t now_ns)
+{
+	struct message_response response;
+	struct noise_initiation in;
+	struct noise_keys keys;
+	uint32_t index = client_next_index(c);
+	bool ok = wire_space(h->wire) > 0 &&
+		  noise_consume_initiation(&c->identity, msg, &in) == NOISE_OK;
+
+	if (!ok)
+		return false;
+	if (!crypto_equal(in.remote_static, h->options->server_key, KEY_LEN) ||
+		noise_accept_initiation(&c->identity, &c->server, msg, &in, now_ns) != NOISE_OK ||
+		noise_create_response(&c->server, &in, index, &response, &keys) != NOISE_OK) {
+		crypto_wipe(&in, sizeof(in));
+		return false;
+	}
+	cookie_add_macs(&c->cookie, &response, sizeof(response), now_ns);
+	wire_send_udp(h->wire, &c->source, &h->options->server, FRAME_TOS_AF41, &response,
+		sizeof(response));
+	client_add_answered(c, index, in.remote_index, &keys, now_ns);
+	crypto_wipe(&keys, sizeof(keys));
+	h->answered++;
+	return true;
 }
 
 void

@@ -23,7 +23,8 @@ struct handshaker {
 	unsigned n_unanswered; /* of those that wait: have not even a cookie */
 	uint64_t retry_ns, timeout_ns;
 	uint64_t initiations, retries, cookies, keepalives;
-	uint64_t done, failed; /* handshakes */
+	uint64_t done, failed; /* handshakes that clients began */
+	uint64_t answered; /* that the server began */
 	uint64_t rejected; /* answers that did not authenticate or that nobody waits for */
 	uint64_t last_done_ns;
 	struct histogram latency; /* ns from the initiation that was answered to its response */
@@ -50,6 +51,9 @@ bool handshaker_idle(const struct handshaker *h);
  */
 void handshaker_respond(struct handshaker *h, struct client *const *clients,
 	const struct message_response *const *messages, unsigned n, uint64_t arrived_ns);
+/* The server's initiation. False: it is refused. */
+bool handshaker_answer(struct handshaker *h, struct client *c, const struct message_initiation *msg,
+	uint64_t now_ns);
 void handshaker_cookie(struct handshaker *h, struct client *c,
 	const struct message_cookie_reply *msg, uint64_t now_ns);
 /* Sends a keepalive on the current session, if there is one. */

@@ -196,6 +196,8 @@ run(const struct options *o, struct client *clients, const struct ports *ports,
 		blast_handshakes(&b);
 		if (b.handshaker.done > 0 && blast_traffic(&b) != 0)
 			snprintf(err, ERR_SIZE, "out of memory");
+		if (b.handshaker.done > 0)
+			blast_stay(&b);
 		report(&b);
 		rc = err[0] == '\0' ? verdict(&b) : EXIT_FAILURE;
 	}

@@ -91,6 +91,8 @@ static const struct row rows[] = {
 		"inner IP length: 512, imix or 48:7,576:4,1424:1 (512)"},
 	{"spread", 0, TEXT, RUN, AT(spread_text), 0, 0, "HOW",
 		"which client is next: even, random or zipf:S (even)"},
+	{"stay", 0, REAL, RUN, AT(stay), 0, 86400, "S",
+		"then stay connected for so long, and only answer (0)"},
 	{"duration", 'd', REAL, RUN, AT(duration), 0.05, 86400, "S",
 		"of sending; each trial's (10)"},
 	{"drain-ms", 0, NUMBER, RUN, AT(drain_ms), 0, 60000, "MS",

@@ -66,6 +66,7 @@ struct options {
 	unsigned inner_mtu; /* what fits the port's MTU */
 	const char *spread_text;
 	struct spread spread;
+	double stay; /* s, behind all else */
 	double duration; /* s, of sending */
 	unsigned drain_ms;
 	bool ahead;

@@ -41,6 +41,28 @@ find_client(struct traffic *t, uint32_t index)
 	return number < t->options->clients ? &t->clients[number] : NULL;
 }
 
+/* An initiation names nobody but by where it goes. As init_client of client.c has it, backwards. */
+static struct client *
+find_addressee(struct traffic *t, const struct ip_endpoint *to)
+{
+	const struct ip_addr *a = &to->addr, *first = &t->clients[0].source.addr;
+	size_t len = a->family == IP_V4 ? 4 : 16;
+	uint32_t at = 0, base = 0, number;
+	struct client *c;
+
+	if (a->family != first->family)
+		return NULL;
+	for (size_t i = len - 4; i < len; i++) {
+		at = at << 8 | a->bytes[i];
+		base = base << 8 | first->bytes[i];
+	}
+	number = at - base + (uint32_t)(to->port - t->options->source_port) * t->options->n_sources;
+	if (number >= t->options->clients)
+		return NULL;
+	c = &t->clients[number];
+	return ip_endpoint_equal(&c->source, to) ? c : NULL;
+}
+
 static void
 add_data(struct burst *b, struct traffic *t, struct client *c, const struct frame *f)
 {
@@ -73,7 +95,10 @@ sort_message(struct burst *b, struct traffic *t, struct handshaker *h, const str
 	/* A response has the sender's index before the receiver's. */
 	c = find_client(t, le32toh(type_le == htole32(MESSAGE_RESPONSE) ? words[2] : words[1]));
 	if (type_le == htole32(MESSAGE_INITIATION)) {
-		t->counters.initiations_ignored++;
+		c = find_addressee(t, &f->to);
+		if (c == NULL || f->payload_len != sizeof(struct message_initiation) ||
+			!handshaker_answer(h, c, (const void *)f->payload, b->now_ns))
+			t->counters.initiations_ignored++;
 		return;
 	}
 	if (c == NULL) {
@@ -113,6 +138,7 @@ open_data(struct burst *b, struct traffic *t)
 			t->counters.replayed++;
 			continue;
 		}
+		client_confirm(b->data_clients[i], b->sessions[i]);
 		b->data_clients[i]->last_received_ns = b->now_ns;
 		if (op->length == 0) {
 			t->counters.keepalives++;

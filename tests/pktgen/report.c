@@ -131,8 +131,9 @@ json_counters(const struct blast *b)
 	const struct traffic *t = &b->traffic;
 	const struct rx_counters *c = &t->counters;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-		"tx_data", (json_int_t)t->tx_data, "tx_data_bytes", (json_int_t)t->tx_data_bytes,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"handshakes_answered", (json_int_t)b->handshaker.answered, "tx_data",
+		(json_int_t)t->tx_data, "tx_data_bytes", (json_int_t)t->tx_data_bytes,
 		"tx_keepalives", (json_int_t)b->handshaker.keepalives, "rx_data",
 		(json_int_t)c->data, "rx_data_bytes", (json_int_t)c->data_bytes, "rx_keepalives",
 		(json_int_t)c->keepalives, "auth_failed", (json_int_t)c->auth_failed, "replayed",
@@ -225,10 +226,11 @@ report_text(const struct blast *b)
 		(unsigned long long)b->traffic.tx_data, (unsigned long long)h->keepalives,
 		(unsigned long long)c->data, (unsigned long long)c->keepalives);
 	printf("  refused: %llu unauthentic, %llu replayed, %llu unknown index, %llu damaged, "
-	       "%llu misaddressed, %llu initiations of the server\n",
+	       "%llu misaddressed, %llu initiations of the server; %llu of those answered\n",
 		(unsigned long long)c->auth_failed, (unsigned long long)c->replayed,
 		(unsigned long long)c->unknown_index, (unsigned long long)c->frame_damaged,
-		(unsigned long long)c->misaddressed, (unsigned long long)c->initiations_ignored);
+		(unsigned long long)c->misaddressed, (unsigned long long)c->initiations_ignored,
+		(unsigned long long)h->answered);
 }
 
 void
