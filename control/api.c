@@ -40,6 +40,7 @@ static const struct route {
 	{"/v1/drops", "GET", {[GET] = {api_drops}}},
 	{"/v1/workers", "GET", {[GET] = {api_workers}}},
 	{"/v1/reload", "POST", {[POST] = {api_reload, ARG(dry_run)}}},
+	{"/metrics", "GET", {[GET] = {api_metrics, ARG(peers)}}},
 	{"/v1/events", "GET", {[GET] = {api_events, ARG(after) | ARG(follow)}}},
 };
 
@@ -240,6 +241,8 @@ api_handle(struct management *m, const struct api_request *req, struct api_respo
 		if (match(routes[i].path, req->path, iface, id))
 			route = &routes[i];
 	}
+	if (req->metrics_only && route != NULL && strcmp(route->path, "/metrics") != 0)
+		route = NULL;
 	if (route == NULL) {
 		refuse(&why, 404, "no_such_route", NULL, "there is nothing at %s", req->path);
 		api_refuse(out, &why);

@@ -13,7 +13,7 @@
 #include "control/management_state.h"
 
 /* Arguments of a query. */
-#define API_ARGUMENTS(X) X(limit) X(after) X(dry_run) X(follow)
+#define API_ARGUMENTS(X) X(limit) X(after) X(dry_run) X(follow) X(peers)
 enum api_argument {
 #define X(name) ARG_##name,
 	API_ARGUMENTS(X)
@@ -31,6 +31,7 @@ struct api_request {
 	const char *content_type; /* NULL when absent */
 	const char *if_match; /* only if it still has this ETag; NULL when absent */
 	const char *if_none_match; /* "*" makes a PUT create and never replace */
+	bool metrics_only; /* came by TCP, where there is nothing else */
 	bool read_only; /* came by the socket on which nothing can be changed */
 	const struct origin *origin; /* for changes: who asks */
 	const char *body;
@@ -46,6 +47,7 @@ struct api_response {
 	/* Instead of a body: events, from behind a cursor, and whether to go on with new ones. */
 	bool events, events_follow;
 	uint64_t events_after;
+	bool metrics, metrics_peers; /* likewise: metrics, and whether each peer's are among them */
 };
 
 /* Management thread only. Always fills *out; the caller frees out->body. */

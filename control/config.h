@@ -73,6 +73,13 @@ struct config_interface {
 	uint32_t unknown_peer_idle; /* seconds after which peers added so are removed */
 };
 
+/* When /metrics has series of each peer. */
+enum config_metrics_peers {
+	CONFIG_METRICS_PEERS_NEVER = 0,
+	CONFIG_METRICS_PEERS_ASKED, /* with ?peers=true; the default */
+	CONFIG_METRICS_PEERS_ALWAYS,
+};
+
 struct config_control {
 	char *socket; /* resolved path, fits sun_path; default /run/wgdp/control.sock */
 	mode_t mode; /* default 0660 */
@@ -84,6 +91,8 @@ struct config_control {
 	mode_t readonly_mode; /* default 0660 */
 	bool has_readonly_group;
 	gid_t readonly_group;
+	struct ip_endpoint metrics_listen; /* on the loopback; port 0: none */
+	enum config_metrics_peers metrics_peers;
 	char *uapi_dir; /* default /var/run/wireguard; DIR/NAME.sock fits sun_path */
 };
 

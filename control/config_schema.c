@@ -29,8 +29,12 @@ struct section_rule {
 /* ---- the table ---------------------------------------------------------- */
 
 static const char *const idle_choices[] = {"adaptive", "poll", NULL};
+static const char *const metrics_peers_choices[] = {"never", "asked", "always", NULL};
 static const char *const hairpin_choices[] = {"deny", "allow", NULL};
 
+_Static_assert(CONFIG_METRICS_PEERS_NEVER == 0 && CONFIG_METRICS_PEERS_ASKED == 1 &&
+		       CONFIG_METRICS_PEERS_ALWAYS == 2,
+	"as metrics_peers_choices has them");
 _Static_assert(CONFIG_IDLE_ADAPTIVE == 0 && CONFIG_IDLE_POLL == 1, "as idle_choices has them");
 
 static const struct key_rule dataplane_keys[] = {
@@ -111,6 +115,11 @@ static const struct key_rule control_keys[] = {
 	{"readonly_group", VALUE_GROUP, FIELD(struct config_control, readonly_group),
 		.count_offset = offsetof(struct config_control, has_readonly_group), .fallback = "",
 		.help = "group of that one"},
+	{"metrics_listen", VALUE_LOOPBACK, FIELD(struct config_control, metrics_listen),
+		.fallback = "", .help = "GET /metrics by TCP, for Prometheus on this machine"},
+	{"metrics_peers", VALUE_CHOICE, FIELD(struct config_control, metrics_peers),
+		.choices = metrics_peers_choices, .fallback = "asked",
+		.help = "series for each peer: never, with ?peers=true, or always"},
 	{"uapi_dir", VALUE_PATH, FIELD(struct config_control, uapi_dir),
 		.fallback = "/var/run/wireguard", .help = "where wg looks for sockets"},
 };

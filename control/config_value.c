@@ -41,6 +41,9 @@ value_describe(char buf[VALUE_DESCRIPTION_SIZE], const struct key_rule *k)
 		return "an IP address";
 	case VALUE_MODE:
 		return "an octal mode from 0600 to 0777, with read and write for its owner";
+	case VALUE_LOOPBACK:
+		return "ADDRESS:PORT on the loopback, such as 127.0.0.1:9586 (there is no "
+		       "authentication)";
 	case VALUE_GROUP:
 		return "the name of a group of this system";
 	case VALUE_USER:
@@ -172,6 +175,18 @@ read_mode(const struct ynode *node, mode_t *out)
 }
 
 static bool
+read_loopback(const struct ynode *node, struct ip_endpoint *out)
+{
+	static const uint8_t v6[16] = {[15] = 1};
+
+	if (!ip_endpoint_parse(out, node->text))
+		return false;
+	if (out->addr.family == IP_V4)
+		return out->addr.bytes[0] == 127;
+	return memcmp(out->addr.bytes, v6, sizeof(v6)) == 0;
+}
+
+static bool
 read_group(const struct ynode *node, gid_t *out)
 {
 	struct group g, *found = NULL;
@@ -229,6 +244,8 @@ value_read(const struct key_rule *k, const struct ynode *node, const char *file,
 		return ip_addr_parse(field, node->text);
 	case VALUE_MODE:
 		return read_mode(node, field);
+	case VALUE_LOOPBACK:
+		return read_loopback(node, field);
 	case VALUE_GROUP:
 		return read_group(node, field);
 	case VALUE_USER:

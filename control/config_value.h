@@ -19,6 +19,7 @@ enum value_type {
 	VALUE_OWN, /* struct ip_prefix: an own address, with its network's length */
 	VALUE_NET, /* struct ip_prefix: a network */
 	VALUE_ADDR, /* struct ip_addr */
+	VALUE_LOOPBACK, /* struct ip_endpoint, that only this machine reaches */
 	VALUE_MODE, /* mode_t */
 	VALUE_GROUP, /* gid_t; and a bool in count_offset tells that there is one */
 	VALUE_USER, /* uid_t; likewise */

@@ -18,6 +18,7 @@
 #define BODIES_MAX (64u << 20) /* of all connections together, small ones apart */
 #define ANSWERS_MAX (256u << 20) /* likewise, while they are being sent */
 #define BACKLOG 128
+#define METRICS_CONNS_MAX 32u
 #define HEADERS_MAX (32u << 10) /* memory of a connection, request line and headers included */
 #define IDLE_TIMEOUT_S 30u
 #define SWEEP_S 1.
@@ -210,6 +211,7 @@ handle(struct exchange *x, struct MHD_Connection *c, const char *url, const char
 		.content_type = header(c, MHD_HTTP_HEADER_CONTENT_TYPE),
 		.if_match = header(c, MHD_HTTP_HEADER_IF_MATCH),
 		.if_none_match = header(c, MHD_HTTP_HEADER_IF_NONE_MATCH),
+		.metrics_only = conn->listener->metrics_only,
 		.read_only = conn->listener->read_only,
 		.origin = &conn->origin,
 		.body = x->body,
@@ -222,6 +224,8 @@ handle(struct exchange *x, struct MHD_Connection *c, const char *url, const char
 	exchange_drop_body(x);
 	if (r.events)
 		return http_follow(conn, c, r.events_after, r.events_follow);
+	if (r.metrics)
+		return http_metrics(conn, c, r.metrics_peers);
 	return answer(conn, c, &r);
 }
 
@@ -391,19 +395,18 @@ http_server_tell_events(struct http_server *s)
 
 /* ---- life --------------------------------------------------------------------- */
 
+/* Serve what comes to fd, which is the listener's from here on. */
 static int
-listener_init(struct http_server *s, const char *path, bool read_only, mode_t mode, uid_t owner,
-	gid_t group, char *err, size_t err_size)
+listener_init(struct http_server *s, const char *path, int fd, char *err, size_t err_size)
 {
 	struct http_listener *l = &s->listeners[s->n_listeners];
 	const union MHD_DaemonInfo *info;
 
+	if (fd < 0)
+		return -1;
 	l->server = s;
 	l->path = path;
-	l->read_only = read_only;
-	l->fd = unix_listen(path, mode, owner, group, BACKLOG, err, err_size);
-	if (l->fd < 0)
-		return -1;
+	l->fd = fd;
 	s->n_listeners++;
 	ev_init(&l->timeout, on_timeout);
 	l->timeout.data = l;
@@ -418,7 +421,8 @@ listener_init(struct http_server *s, const char *path, bool read_only, mode_t mo
 		http_conn_notify, l, MHD_OPTION_UNESCAPE_CALLBACK, unescape, s, MHD_OPTION_END);
 	info = l->daemon != NULL ? MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (info == NULL) {
-		snprintf(err, err_size, "%s: no HTTP server: %s", path, strerror(errno));
+		snprintf(err, err_size, "%s: no HTTP server: %s",
+			path != NULL ? path : "control.metrics_listen", strerror(errno));
 		return -1;
 	}
 	ev_io_set(&l->ready, info->epoll_fd, EV_READ);
@@ -426,11 +430,9 @@ listener_init(struct http_server *s, const char *path, bool read_only, mode_t mo
 	return 0;
 }
 
-struct http_server *
-http_server_create(struct management *m, char *err, size_t err_size)
+static struct http_server *
+server_create(struct management *m)
 {
-	const struct config_control *k = &m->config->control;
-	uid_t owner = k->has_owner ? k->owner : (uid_t)-1;
 	struct http_server *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
@@ -440,12 +442,48 @@ http_server_create(struct management *m, char *err, size_t err_size)
 	ev_timer_init(&s->sweep, on_sweep, SWEEP_S, SWEEP_S);
 	s->sweep.data = s;
 	ev_timer_start(m->loop, &s->sweep);
-	if (listener_init(s, k->socket, false, k->mode, owner, k->has_group ? k->group : (gid_t)-1,
-		    err, err_size) == 0 &&
-		(k->readonly_socket == NULL ||
-			listener_init(s, k->readonly_socket, true, k->readonly_mode, owner,
-				k->has_readonly_group ? k->readonly_group : (gid_t)-1, err,
-				err_size) == 0))
+	return s;
+}
+
+struct http_server *
+http_server_create(struct management *m, char *err, size_t err_size)
+{
+	const struct config_control *k = &m->config->control;
+	uid_t owner = k->has_owner ? k->owner : (uid_t)-1;
+	struct http_server *s = server_create(m);
+	gid_t group = k->has_group ? k->group : (gid_t)-1;
+	int fd = unix_listen(k->socket, k->mode, owner, group, BACKLOG, err, err_size);
+
+	if (listener_init(s, k->socket, fd, err, err_size) != 0)
+		goto fail;
+	if (k->readonly_socket == NULL)
+		return s;
+	s->listeners[s->n_listeners].read_only = true;
+	group = k->has_readonly_group ? k->readonly_group : (gid_t)-1;
+	fd = unix_listen(
+		k->readonly_socket, k->readonly_mode, owner, group, BACKLOG, err, err_size);
+	if (listener_init(s, k->readonly_socket, fd, err, err_size) == 0)
+		return s;
+fail:
+	http_server_destroy(s);
+	return NULL;
+}
+
+/*
+ * A server of its own: any local user may connect, and is not to take the place
+ * of somebody on the control socket.
+ */
+struct http_server *
+http_metrics_server_create(struct management *m, char *err, size_t err_size)
+{
+	struct http_server *s = server_create(m);
+	int fd;
+
+	if (s->max_conns > METRICS_CONNS_MAX)
+		s->max_conns = METRICS_CONNS_MAX;
+	s->listeners[0].read_only = s->listeners[0].metrics_only = true;
+	fd = http_metrics_listen(&m->config->control.metrics_listen, err, err_size);
+	if (listener_init(s, NULL, fd, err, err_size) == 0)
 		return s;
 	http_server_destroy(s);
 	return NULL;
@@ -463,7 +501,8 @@ http_server_destroy(struct http_server *s)
 
 		ev_io_stop(s->m->loop, &l->ready);
 		ev_timer_stop(s->m->loop, &l->timeout);
-		unlink(l->path);
+		if (l->path != NULL)
+			unlink(l->path);
 		if (l->daemon != NULL)
 			MHD_stop_daemon(l->daemon); /* closes the listening socket */
 		else

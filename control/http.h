@@ -16,6 +16,8 @@ struct management;
 struct http_server *http_server_create(struct management *m, char *err, size_t err_size);
 /* There may be new events: whoever follows them gets them. */
 void http_server_tell_events(struct http_server *s);
+/* On control.metrics_listen, which is set: GET /metrics and nothing else. Likewise. */
+struct http_server *http_metrics_server_create(struct management *m, char *err, size_t err_size);
 /* Closes all connections and removes the sockets. NULL is fine. */
 void http_server_destroy(struct http_server *s);
 

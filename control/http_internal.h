@@ -42,8 +42,9 @@ TAILQ_HEAD(http_conns, http_conn);
 /* A socket that we listen on. */
 struct http_listener {
 	struct http_server *server;
-	const char *path;
+	const char *path; /* NULL for TCP */
 	bool read_only;
+	bool metrics_only;
 	struct MHD_Daemon *daemon;
 	int fd;
 	ev_io ready;
@@ -85,6 +86,12 @@ enum MHD_Result http_follow(
 	struct http_conn *conn, struct MHD_Connection *c, uint64_t after, bool follow);
 /* The connection has ended or is to end: it is not left asleep. */
 void http_follower_wake(struct http_conn *conn);
+
+/* ---- http_metrics.c ------------------------------------------------------------- */
+
+enum MHD_Result http_metrics(struct http_conn *conn, struct MHD_Connection *c, bool peers);
+/* A listening TCP socket; or -1 with a one-line reason in err. */
+int http_metrics_listen(const struct ip_endpoint *e, char *err, size_t err_size);
 
 /* ---- http.c --------------------------------------------------------------------- */
 

@@ -312,6 +312,7 @@ static void
 destroy(struct management *m)
 {
 	events_set_wake(m->events, NULL, NULL); /* nobody is in it from here on */
+	http_server_destroy(m->metrics);
 	http_server_destroy(m->http);
 	uapi_server_destroy(m->uapi);
 	strangers_destroy(m->strangers);
@@ -345,6 +346,9 @@ management_start(const struct management_params *params, char *err, size_t err_s
 	}
 	m->http = http_server_create(m, err, err_size);
 	if (m->http == NULL)
+		goto fail;
+	if (m->config->control.metrics_listen.port != 0 &&
+		(m->metrics = http_metrics_server_create(m, err, err_size)) == NULL)
 		goto fail;
 	m->uapi = uapi_server_create(m, err, err_size);
 	if (m->uapi == NULL)

@@ -76,6 +76,7 @@ struct management {
 	ev_idle loader;
 	ev_async happened; /* events were pushed */
 	struct http_server *http;
+	struct http_server *metrics; /* NULL without control.metrics_listen */
 	struct uapi_server *uapi;
 	struct strangers *strangers;
 	pthread_t thread;

@@ -179,6 +179,14 @@ rte_mempool_in_use_count(const struct rte_mempool *mp)
 	return 100;
 }
 
+struct ports *
+dataplane_ports(struct dataplane *dp)
+{
+	static struct ports ports;
+
+	return &ports;
+}
+
 unsigned
 dataplane_n_workers(const struct dataplane *dp)
 {

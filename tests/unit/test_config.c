@@ -713,7 +713,7 @@ test_example(void **state)
 			fail_msg("the example lacks %s", key);
 		keys++;
 	}
-	assert_int_equal(keys, 6 + 7 + 4 + 2 + 9 + 8 + 3);
+	assert_int_equal(keys, 6 + 7 + 4 + 2 + 9 + 10 + 3);
 	free(help);
 }
 
