@@ -31,6 +31,11 @@ struct exchange {
 	size_t len, cap;
 	size_t dropped; /* bytes that came after the refusal */
 	int refused; /* status, once the body is too much; the rest of it is dropped */
+	/* The answer to a change waits until the disk has it. */
+	TAILQ_ENTRY(exchange) link; /* in the server's held */
+	struct MHD_Connection *connection;
+	bool answered;
+	struct api_response response;
 };
 
 /* ---- body --------------------------------------------------------------------- */
@@ -205,6 +210,7 @@ static enum MHD_Result
 handle(struct exchange *x, struct MHD_Connection *c, const char *url, const char *method)
 {
 	struct http_conn *conn = x->conn;
+	struct http_server *s = conn->listener->server;
 	struct api_request req = {
 		.method = method,
 		.path = url,
@@ -220,13 +226,48 @@ handle(struct exchange *x, struct MHD_Connection *c, const char *url, const char
 	struct api_response r;
 
 	MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, on_argument, &req);
-	api_handle(conn->listener->server->m, &req, &r);
+	s->m->defer_sync = true;
+	api_handle(s->m, &req, &r);
+	s->m->defer_sync = false;
 	exchange_drop_body(x);
 	if (r.events)
 		return http_follow(conn, c, r.events_after, r.events_follow);
 	if (r.metrics)
 		return http_metrics(conn, c, r.metrics_peers);
-	return answer(conn, c, &r);
+	if (management_is_synced(s->m))
+		return answer(conn, c, &r);
+	/* What is only read waits too: it may tell of what the disk does not have yet. */
+	x->response = r;
+	x->connection = c;
+	TAILQ_INSERT_TAIL(&s->held, x, link);
+	s->n_held++;
+	MHD_suspend_connection(c);
+	return MHD_YES;
+}
+
+/* One sync for all that were held. Returns whether there were any. */
+static bool
+release_held(struct http_server *s)
+{
+	struct refusal why;
+	struct exchange *x;
+	int rc;
+
+	if (s->n_held == 0)
+		return false;
+	rc = management_sync(s->m, &why);
+	while ((x = TAILQ_FIRST(&s->held)) != NULL) {
+		TAILQ_REMOVE(&s->held, x, link);
+		if (rc != 0) {
+			free(x->response.body);
+			x->response = (struct api_response){0};
+			api_refuse(&x->response, &why);
+		}
+		x->answered = true;
+		MHD_resume_connection(x->connection);
+	}
+	s->n_held = 0;
+	return true;
 }
 
 static bool
@@ -262,6 +303,12 @@ on_request(void *cls, struct MHD_Connection *c, const char *url, const char *met
 	}
 	if (x->refused != 0)
 		return refuse_request(c, x->refused);
+	if (x->answered) {
+		struct api_response r = x->response;
+
+		x->response.body = NULL;
+		return answer(x->conn, c, &r);
+	}
 	return handle(x, c, url, method);
 }
 
@@ -273,6 +320,7 @@ on_completed(void *cls, struct MHD_Connection *c, void **state, enum MHD_Request
 	if (x == NULL)
 		return;
 	exchange_drop_body(x);
+	free(x->response.body);
 	x->conn->exchange = NULL;
 	x->conn->listener->server->answers -= x->conn->answer;
 	x->conn->answer = 0;
@@ -328,7 +376,8 @@ http_listener_run(struct http_listener *l)
 {
 	struct ev_loop *loop = l->server->m->loop;
 	MHD_UNSIGNED_LONG_LONG ms;
-	unsigned before;
+	struct http_server *s = l->server;
+	unsigned before, held;
 
 	/*
 	 * At its limit it stops to watch the listening socket, and takes that up again
@@ -336,8 +385,10 @@ http_listener_run(struct http_listener *l)
 	 */
 	do {
 		before = connections(l);
+		held = s->n_held;
 		MHD_run(l->daemon);
-	} while (connections(l) < before);
+		/* More may have come meanwhile, to share a sync. */
+	} while (connections(l) < before || s->n_held > held || release_held(s));
 	ev_timer_stop(loop, &l->timeout);
 	if (MHD_get_timeout(l->daemon, &ms) == MHD_YES) {
 		ev_timer_set(&l->timeout, ms / 1000.0, 0.);
@@ -438,6 +489,7 @@ server_create(struct management *m)
 	if (s == NULL)
 		abort();
 	s->m = m;
+	TAILQ_INIT(&s->held);
 	http_conn_limits(s);
 	ev_timer_init(&s->sweep, on_sweep, SWEEP_S, SWEEP_S);
 	s->sweep.data = s;

@@ -38,6 +38,7 @@ struct http_conn {
 };
 
 TAILQ_HEAD(http_conns, http_conn);
+TAILQ_HEAD(exchanges, exchange);
 
 /* A socket that we listen on. */
 struct http_listener {
@@ -57,6 +58,8 @@ struct http_server {
 	unsigned n_listeners;
 	struct http_conns conns[CONN_STATES]; /* by rising since */
 	unsigned n_conns, max_conns, n_followers;
+	struct exchanges held; /* their answers wait for a sync, within http_listener_run only */
+	unsigned n_held;
 	size_t bodies, answers; /* bytes that are held, without the small ones */
 	bool crowded; /* has been told */
 	ev_timer sweep;

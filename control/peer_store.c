@@ -245,6 +245,8 @@ peer_store_sync(struct peer_store *s, char *err, size_t err_size)
 	if (journal_sync(&s->journal) != 0)
 		return cannot_write(s, s->journal.path, err, err_size);
 	before_clear(&s->group);
+	if (s->adopting)
+		peer_store_adopted(s);
 	return 0;
 }
 
@@ -273,6 +275,10 @@ peer_store_take_back(struct peer_store *s)
 			  "written anew",
 			s->journal.path, strerror(errno));
 	before_clear(&s->group);
+	/* The edit is not in force after all. */
+	if (s->adopting)
+		s->id = s->id_before;
+	s->adopting = false;
 }
 
 /* ---- the file, edited by hand ------------------------------------------------------ */

@@ -299,30 +299,34 @@ sync_file(const char *path)
 	return ret;
 }
 
+/* The file says all that runs, so no journal is needed. */
+void
+peer_store_adopted(struct peer_store *s)
+{
+	char *real = realpath(s->path, NULL);
+
+	s->adopting = false;
+	if (real != NULL && sync_file(real) == 0) {
+		journal_close(&s->journal);
+		before_clear(&s->base);
+		s->stale = journals_remove(s->path, s->last_journal + 1) != 0;
+	}
+	free(real);
+}
+
 void
 peer_store_adopt(struct peer_store *s, const struct peer_db *edit)
 {
-	char *real;
-
 	/* A snapshot under way is of before; the file is not what it expects. */
 	if (s->phase == CHECKPOINT_WRITING)
 		finish(s, s->began_ns);
 	else if (s->phase == CHECKPOINT_FORMATTING)
 		give_up(s, s->began_ns);
+	s->id_before = s->id;
 	s->id = edit->id;
 	s->told_edited = false;
 	s->due_ns = 0;
-	if (!edit->says_all || s->group != NULL)
-		return;
-	real = realpath(s->path, NULL);
-	if (real != NULL && sync_file(real) == 0) {
-		journal_close(&s->journal);
-		if (journals_remove(s->path, s->last_journal + 1) == 0) {
-			before_clear(&s->base);
-			s->stale = false;
-		} else {
-			s->stale = true;
-		}
-	}
-	free(real);
+	s->adopting = edit->says_all;
+	if (s->adopting && s->group == NULL)
+		peer_store_adopted(s);
 }

@@ -36,6 +36,9 @@ struct peer_store {
 	void *arg;
 
 	struct file_id id; /* of the file as last written or read */
+	/* A file that says all was read; its changes are still to be synced. */
+	bool adopting;
+	struct file_id id_before;
 	struct journal journal; /* the newest one */
 	uint64_t last_journal; /* its number; of the next one less one when there is none */
 	bool stale; /* there are older journals, or one of an earlier run */
@@ -64,6 +67,9 @@ struct before *before_find(const struct before *map, const uint8_t key[32]);
 void before_clear(struct before **map);
 int journal_begin(struct peer_store *s, struct journal *out);
 void peer_store_free(struct peer_store *s);
+
+/* peer_store_checkpoint.c */
+void peer_store_adopted(struct peer_store *s);
 
 /* peer_store_files.c: the journals beside a database. */
 struct journal_names {
