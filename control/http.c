@@ -17,8 +17,9 @@
 #define BODY_MAX (16u << 20)
 #define BODIES_MAX (64u << 20) /* of all connections together, small ones apart */
 #define ANSWERS_MAX (256u << 20) /* likewise, while they are being sent */
-#define BACKLOG 128
 #define METRICS_CONNS_MAX 32u
+#define BACKLOG 1024 /* a connect() that finds it full fails at once */
+#define LEAVING_MAX 128u /* those who are to make room are still there when others come */
 #define HEADERS_MAX (32u << 10) /* memory of a connection, request line and headers included */
 #define IDLE_TIMEOUT_S 30u
 #define SWEEP_S 1.
@@ -465,8 +466,7 @@ listener_init(struct http_server *s, const char *path, int fd, char *err, size_t
 	l->ready.data = l;
 	l->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
 		on_request, l, MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_CONNECTION_LIMIT,
-		/* Those who are to make room are still there when the next ones come. */
-		s->max_conns + BACKLOG, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
+		s->max_conns + LEAVING_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_NOTIFY_CONNECTION,
 		http_conn_notify, l, MHD_OPTION_UNESCAPE_CALLBACK, unescape, s, MHD_OPTION_END);

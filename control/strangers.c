@@ -28,6 +28,7 @@
 #define REFUSED_SLOTS 1024u /* power of two; a newer no takes the place of an older one */
 #define LOOK_S 1. /* for those who have fallen silent */
 #define LOOK_AT_ONCE 512
+#define ARRIVE_S 30. /* who was let in has that long to try again: it does so every 5 s */
 
 struct who {
 	uint8_t key[KEY_LEN];
@@ -354,8 +355,9 @@ look_at(struct strangers *s, struct guest *g)
 	if (silent < m->ifaces[g->who.iface].hook_idle)
 		return;
 	management_peer_info(m, g->who.iface, &spec, &info, 1);
-	if (info.silent_ms == UINT64_MAX ||
-		info.silent_ms / 1000 >= m->ifaces[g->who.iface].hook_idle)
+	if (info.silent_ms == UINT64_MAX
+			? silent >= ARRIVE_S
+			: info.silent_ms / 1000 >= m->ifaces[g->who.iface].hook_idle)
 		see_out(s, g, spec);
 }
 
