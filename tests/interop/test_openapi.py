@@ -145,7 +145,7 @@ def test_every_argument_is_described(ask):
     for (path, method), op in operations().items():
         described = {resolve(p)["name"] for p in op.get("parameters", [])
                      if resolve(p)["in"] == "query"}
-        for name in ("limit", "after", "dry_run", "follow"):
+        for name in ("limit", "after", "dry_run", "follow", "peers"):
             if name not in described:
                 ask(method.upper(), path, 400, query=f"?{name}=1",
                     body={} if method in ("put", "patch") else None)
@@ -158,8 +158,9 @@ def test_reading(ask):
     ask("GET", "/v1/interfaces/{if}", 404, iface="nope")
     ask("GET", "/v1/drops", 200)
     ask("GET", "/v1/workers", 200)
-    for path in ("/v1/status", "/v1/interfaces", "/v1/drops", "/v1/workers"):
+    for path in ("/v1/status", "/v1/interfaces", "/v1/drops", "/v1/workers", "/metrics"):
         ask("GET", path, 400, **BAD)
+    assert "wgdp_" in ask("GET", "/metrics", 200)[0]
     page, _ = ask("GET", PEERS, 200, query="?limit=1")
     assert page["next"] is not None and page["peers"][0]["session"]["role"] == "responder"
     ask("GET", PEERS, 200, query=f"?limit=1&after={page['next']}")
@@ -189,7 +190,7 @@ def test_one_peer(ask):
     ask("PUT", PEER, 400, raw="{")
     ask("PUT", PEER, 415, body, {"Content-Type": "text/xml"})
     ask("PATCH", PEER, 400, {"colour": "red"})
-    ask("PUT", PEER, 413, raw="{", headers={"Content-Length": str(17 << 20)})
+    ask("PUT", PEER, 413, headers={"Content-Length": str(17 << 20)})
     ask("DELETE", PEER, 412, headers={"If-Match": '"x"'})
     ask("DELETE", PEER, 204, query="?dry_run=true")
     ask("DELETE", PEER, 204)
