@@ -64,7 +64,7 @@ select_sessions(struct worker *w, const struct rx_data *in, unsigned n, struct o
 
 		candidates[i] =
 			index_lookup(&w->dp->index, rte_le_to_cpu_32(msg->receiver_index_le));
-		if (i > 0 && candidates[i] == candidates[i - 1])
+		if (candidates[i] == NULL || (i > 0 && candidates[i] == candidates[i - 1]))
 			continue;
 		rte_prefetch0(candidates[i]);
 		rte_prefetch0((const uint8_t *)candidates[i] + offsetof(struct session, confirmed));
