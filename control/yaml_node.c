@@ -18,9 +18,12 @@ yerror(char *err, size_t err_size, const char *file, unsigned line, const char *
 		vsnprintf(err + n, err_size - n, fmt, ap);
 		va_end(ap);
 	}
-	for (char *p = err; *p != '\0'; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+	/* What a terminal obeys: C0, DEL, and C1, which UTF-8 writes in two bytes. */
+	for (unsigned char *p = (unsigned char *)err; *p != '\0'; p++) {
+		if (*p < 0x20 || *p == 0x7f)
 			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+			p[0] = p[1] = '?';
 	}
 	return -1;
 }

@@ -257,6 +257,9 @@ static const struct bad_row bad_files[] = {
 		":2: dataplane: expected once, found again (first on line 1)"},
 	{"dataplane:\n  idle: poll\n  idle: poll\n",
 		":3: dataplane.idle: expected once, found again (first on line 2)"},
+	/* What a terminal would obey, C1 in UTF-8 too. */
+	{"\"a\\x9b2J\\e[2J\": {}\n", ":1: a??2J?[2J: unknown key, expected dataplane, ports, "
+				     "routes, interfaces, control or hardening"},
 	{"dataplan: {}\n", ":1: dataplan: unknown key, expected dataplane, ports, routes, "
 			   "interfaces, control or "
 			   "hardening"},
