@@ -107,6 +107,9 @@ def main():
         tally.meson("build-asan", "--no-suite", "ct")
     else:
         tally.add("build-asan: build", False)
+    say("fuzz harnesses: their seeds, and a few seconds each")
+    for harness in ("rx", "handshake", "http", "yaml", "ctl"):
+        tally.add(f"fuzz: {harness}", sh("scripts/fuzz", "--check", harness) == 0)
     say("interop tests with the Linux guest")
     finish(tally, "guest", guest)
     say("what waits for the protocol's timers")

@@ -20,8 +20,10 @@
 #include <rte_common.h>
 #include <rte_log.h>
 
+#include "control/audit.h"
 #include "control/http.h"
 #include "control/management_state.h"
+#include "control/peer_store.h"
 #include "control/uapi.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/fake_control.h"
@@ -29,6 +31,7 @@
 #define PIECES_MAX 32
 #define REPLY_MAX (1u << 20)
 #define BODY_MAX 8192
+#define REOPEN_AFTER 32 /* inputs: the journal grows with each, and a checkpoint takes 10 ms */
 
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
@@ -68,6 +71,7 @@ dial(const char *path)
 static void
 turn(void)
 {
+	http_server_tell_events(m.http);
 	ev_run(m.loop, EVRUN_NOWAIT);
 }
 
@@ -230,6 +234,23 @@ request(struct in *piece)
 		check_answer();
 }
 
+/* As after a restart: what the files say is what was acknowledged. */
+static void
+reopen(void)
+{
+	struct peer_db dbs[2];
+	char err[CONFIG_ERROR_SIZE];
+
+	management_stores_destroy(&m);
+	for (unsigned i = 0; i < m.n_ifaces; i++)
+		FUZZ_ASSERT(peer_store_load(
+				    config.interfaces[i].peer_db, &dbs[i], err, sizeof(err)) == 0);
+	management_stores_create(&m, dbs);
+	for (unsigned i = 0; i < m.n_ifaces; i++)
+		peer_db_free(&dbs[i]);
+	fake_check_agreement(&m);
+}
+
 static void
 order(struct in *in)
 {
@@ -251,6 +272,10 @@ order(struct in *in)
 		break;
 	case 'r': /* control refuses one change, once */
 		fake.refuse_at = len % 8;
+		break;
+	case 's':
+		if (sync_fails == 0)
+			reopen();
 		break;
 	case 'd':
 		sync_fails = len % 8;
@@ -290,6 +315,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	m.config = &config;
 	m.loop = ev_loop_new(EVFLAG_AUTO);
 	FUZZ_ASSERT(m.loop != NULL);
+	management_stores_start(&m);
 	m.http = http_server_create(&m, err, sizeof(err));
 	FUZZ_ASSERT(m.http != NULL);
 	m.uapi = uapi_server_create(&m, err, sizeof(err));
@@ -302,23 +328,25 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 static void
 empty(void)
 {
+	static const struct origin origin = {.via = "fuzz"};
+	static unsigned changed;
+
 	for (unsigned i = 0; i < m.n_ifaces; i++) {
-		const struct peer_spec *spec;
 		struct refusal why;
-		uint64_t cursor = 0;
-		uint8_t key[KEY_LEN];
 
 		if (registry_count(m.registry, i) == 0 &&
 			memcmp(m.ifaces[i].private_key, config.interfaces[i].private_key,
 				KEY_LEN) == 0)
 			continue;
 		registry_begin(m.registry, i);
-		while ((spec = registry_next(m.registry, i, &cursor)) != NULL) {
-			memcpy(key, spec->public_key, KEY_LEN);
-			registry_remove(m.registry, key);
-		}
+		registry_remove_all(m.registry);
 		FUZZ_ASSERT(management_commit(
-				    &m, i, config.interfaces[i].private_key, "fuzz", &why) == 0);
+				    &m, i, config.interfaces[i].private_key, &origin, &why) == 0);
+		changed++;
+	}
+	if (changed >= REOPEN_AFTER) {
+		reopen();
+		changed = 0;
 	}
 }
 

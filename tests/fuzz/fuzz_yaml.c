@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * wgdp.yaml and the peer database. The first byte says which of the two an
- * input is; the other file is a good one. An error is one printable line; a peer
- * database that was read can be written, and is then read as the same.
+ * wgdp.yaml, the peer database and its journals. The first byte says which of
+ * them an input is; the other files are good ones. An error is one line that a
+ * terminal may see; a peer database that was read can be written, and is then
+ * read as the same.
  */
-#include <ctype.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rte_common.h>
+
 #include "control/config.h"
+#include "control/journal.h"
 #include "control/peer_db.h"
+#include "control/peer_db_text.h"
+#include "control/peer_delta.h"
 #include "crypto_accel/crypto_accel.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -35,8 +40,13 @@ check_error(const char *err)
 	size_t len = strnlen(err, CONFIG_ERROR_SIZE);
 
 	FUZZ_ASSERT(len > 0 && len < CONFIG_ERROR_SIZE && strchr(err, ':') != NULL);
-	for (size_t i = 0; i < len; i++)
-		FUZZ_ASSERT(isprint((unsigned char)err[i]));
+	/* One line, and nothing that a terminal obeys: also not U+0080 to U+009F. */
+	for (size_t i = 0; i < len; i++) {
+		const uint8_t *at = (const uint8_t *)err + i;
+
+		FUZZ_ASSERT(at[0] >= 0x20 && at[0] != 0x7f);
+		FUZZ_ASSERT(at[0] != 0xc2 || at[1] < 0x80 || at[1] > 0x9f);
+	}
 }
 
 static void
@@ -59,9 +69,27 @@ check_same(const struct peer_db *a, const struct peer_db *b)
 }
 
 static void
+check_writable(const struct peer_db *db)
+{
+	struct peer_db_text text = {0};
+	char err[CONFIG_ERROR_SIZE] = "";
+	struct peer_db again;
+	struct file_id id;
+
+	unlink(again_path);
+	for (size_t i = 0; i < db->n; i++)
+		peer_db_text_add(&text, &db->peers[i]);
+	FUZZ_ASSERT(peer_db_text_save(&text, again_path, NULL, &id, err, sizeof(err)) == 0);
+	peer_db_text_fini(&text);
+	FUZZ_ASSERT(peer_db_load(again_path, &again, err, sizeof(err)) == 0);
+	check_same(db, &again);
+	peer_db_free(&again);
+}
+
+static void
 load_peers(void)
 {
-	struct peer_db db, again;
+	struct peer_db db;
 	char err[CONFIG_ERROR_SIZE] = "";
 
 	if (peer_db_load(peers_path, &db, err, sizeof(err)) != 0) {
@@ -70,10 +98,7 @@ load_peers(void)
 		peer_db_free(&db);
 		return;
 	}
-	FUZZ_ASSERT(peer_db_save(again_path, db.peers, db.n, err, sizeof(err)) == 0);
-	FUZZ_ASSERT(peer_db_load(again_path, &again, err, sizeof(err)) == 0);
-	check_same(&db, &again);
-	peer_db_free(&again);
+	check_writable(&db);
 	peer_db_free(&db);
 }
 
@@ -100,6 +125,74 @@ load_config(void)
 	for (unsigned i = 0; i < config.n_warnings; i++)
 		check_error(config.warnings[i]);
 	config_free(&config);
+}
+
+static int
+on_record(void *arg, const uint8_t *payload, size_t len, char *err, size_t err_size)
+{
+	return peer_delta_add(arg, payload, len, err, err_size);
+}
+
+/*
+ * Laid over the good database. What a record means is not checked again: the
+ * gateway wrote it, and a checksum covers it. So what comes of it can be
+ * written, but not always read.
+ */
+static void
+lay_over(struct peer_delta *delta)
+{
+	char err[CONFIG_ERROR_SIZE] = "";
+	struct peer_db_text text = {0};
+	struct peer_db db;
+	size_t taken = 0;
+
+	put(peers_path, good_peers, sizeof(good_peers) - 1);
+	FUZZ_ASSERT(peer_db_load(peers_path, &db, err, sizeof(err)) == 0);
+	if (peer_delta_apply(delta, &db, &taken, err, sizeof(err)) == 0) {
+		for (size_t i = 0; i < db.n; i++)
+			peer_db_text_add(&text, &db.peers[i]);
+		peer_db_text_fini(&text);
+	} else {
+		check_error(err);
+	}
+	peer_db_free(&db);
+}
+
+/* Records alone, each behind its length, since no input would guess their checksums. */
+static void
+load_records(struct in *in)
+{
+	struct peer_delta delta = {NULL};
+	char err[CONFIG_ERROR_SIZE] = "";
+	int rc = 0;
+
+	while (rc == 0 && in->left > 0) {
+		size_t len = RTE_MIN((size_t)in_u16(in), in->left);
+		uint8_t *record = malloc(len); /* so that its end is watched */
+
+		FUZZ_ASSERT(record != NULL);
+		in_bytes(in, record, len);
+		rc = peer_delta_add(&delta, record, len, err, sizeof(err));
+		free(record);
+	}
+	if (rc == 0)
+		lay_over(&delta);
+	peer_delta_fini(&delta);
+}
+
+static void
+load_journal(const uint8_t *data, size_t len)
+{
+	struct peer_delta delta = {NULL};
+	struct journal_read result;
+	char err[CONFIG_ERROR_SIZE] = "";
+
+	put(again_path, data, len);
+	if (journal_read(again_path, on_record, &delta, &result, err, sizeof(err)) == 0)
+		lay_over(&delta);
+	else
+		check_error(err);
+	peer_delta_fini(&delta);
 }
 
 static void
@@ -141,13 +234,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len == 0)
 		return 0;
 	fuzz_begin();
-	if (data[0] & 1) {
-		put(peers_path, data + 1, len - 1);
-		load_peers();
-	} else {
+	switch (data[0] & 3) {
+	case 0:
 		put(config_path, data + 1, len - 1);
 		put(peers_path, good_peers, sizeof(good_peers) - 1);
 		load_config();
+		break;
+	case 1:
+		put(peers_path, data + 1, len - 1);
+		load_peers();
+		break;
+	case 2:
+		load_records(&(struct in){data + 1, len - 1});
+		break;
+	case 3:
+		load_journal(data + 1, len - 1);
+		break;
 	}
 	return 0;
 }
