@@ -17,6 +17,7 @@
 #include "control/control.h"
 #include "control/management.h"
 #include "control/plan.h"
+#include "control/telemetry.h"
 #include "crypto_accel/crypto_accel.h"
 #include "dataplane/clock.h"
 #include "dataplane/dataplane.h"
@@ -195,6 +196,7 @@ run_workers(struct gateway *g, const cpu_set_t *everywhere)
 		snprintf(g->err, sizeof(g->err), "the workers could not be launched");
 		return EXIT_FAILURE;
 	}
+	telemetry_start(&g->config, g->dp);
 	if (start_management(g, everywhere) == 0) {
 		control_on_hangup(g->control, management_hangup, g->management);
 		print_ready(g);
@@ -204,6 +206,7 @@ run_workers(struct gateway *g, const cpu_set_t *everywhere)
 		control_close(g->control);
 		management_stop(g->management);
 	}
+	telemetry_stop();
 	dataplane_stop(g->dp);
 	return rc;
 }

@@ -199,6 +199,7 @@ on_load(struct ev_loop *loop, ev_idle *w, int revents)
 	} else if (m->ready) {
 		ev_idle_stop(loop, w);
 		log_info("ready");
+		service_ready(m);
 	}
 }
 
@@ -312,6 +313,7 @@ static void
 destroy(struct management *m)
 {
 	events_set_wake(m->events, NULL, NULL); /* nobody is in it from here on */
+	service_stop(&m->service);
 	http_server_destroy(m->metrics);
 	http_server_destroy(m->http);
 	uapi_server_destroy(m->uapi);
@@ -372,6 +374,7 @@ management_start(const struct management_params *params, char *err, size_t err_s
 	ev_idle_start(m->loop, &m->loader);
 	if (params->opened != NULL && params->opened(params->arg, err, err_size) != 0)
 		goto fail;
+	service_start(&m->service, m);
 	rc = start_thread(m);
 	if (rc == 0)
 		return m;
@@ -386,6 +389,7 @@ management_stop(struct management *m)
 {
 	if (m == NULL)
 		return;
+	service_stopping();
 	ev_async_send(m->loop, &m->stop);
 	pthread_join(m->thread, NULL);
 	destroy(m);

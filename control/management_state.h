@@ -15,6 +15,7 @@
 #include "control/refusal.h"
 #include "control/registry.h"
 #include "control/request.h"
+#include "control/service.h"
 
 struct events;
 struct http_server;
@@ -78,6 +79,7 @@ struct management {
 	struct http_server *http;
 	struct http_server *metrics; /* NULL without control.metrics_listen */
 	struct uapi_server *uapi;
+	struct service service;
 	struct strangers *strangers;
 	pthread_t thread;
 };

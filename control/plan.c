@@ -202,6 +202,8 @@ plan_eal_args(const struct config *config, int *argc)
 	add_devices(&a, config);
 	/* DPDK's own chatter only when something is wrong; ours (log.h) from info on. */
 	add(&a, "--log-level=*:warning");
+	/* Of it there is one that says no more than that there are no legacy callbacks. */
+	add(&a, "--log-level=lib.telemetry:error");
 	add(&a, "--log-level=user1:info");
 	for (unsigned i = 0; i < d->n_eal_args; i++)
 		a.argv[a.n++] = d->eal_args[i];

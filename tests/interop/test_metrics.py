@@ -202,3 +202,26 @@ def test_a_taken_port_is_one_clear_line(scraped):
     finally:
         taken.close()
     scraped.gateway.start()
+
+
+def test_dpdk_telemetry(scraped):
+    assert "TELEMETRY" not in scraped.gateway.log.read_text()
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sock.settimeout(10)
+    sock.connect(f"/var/run/dpdk/wgdp-{scraped.gateway.process.pid}/dpdk_telemetry.v2")
+
+    def ask(command):
+        sock.send(command.encode())
+        return json.loads(sock.recv(1 << 16))[command.partition(",")[0]]
+    try:
+        sock.recv(1 << 16)  # who it is
+        assert {"/wgdp/drops", "/wgdp/workers", "/wgdp/info"} <= set(ask("/"))
+        assert set(ask("/wgdp/drops")) == {d["reason"] for d in
+                                           scraped.gateway.api("GET", "/v1/drops")["drops"]}
+        assert set(ask(f"/wgdp/drops,{scraped.wg}")) == set(ask("/wgdp/drops"))
+        assert ask("/wgdp/drops,nope") is None
+        lcores = ask("/wgdp/workers")
+        assert lcores == [1] and ask("/wgdp/workers,1")["rx_packets"] > 0
+        assert ask("/wgdp/workers,7") is None
+    finally:
+        sock.close()
