@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Multi-buffer ChaCha20-Poly1305 for AVX2: eight lanes, each a block of any of
- * eight packets, as chachapoly_avx512.c has sixteen of 32; and four Poly1305 in
- * 26-bit limbs.
+ * eight packets, as chachapoly_avx512.c has sixteen of 32. Poly1305 runs beside
+ * it in general registers: of packets sealed before, or to be opened next.
  *
  * Constant time: branches and addresses depend on lengths and on whether a tag
  * was right, never on a key, on text or on a tag's value.
@@ -12,25 +12,38 @@
 
 #include "crypto_accel/burst_sort.h"
 #include "crypto_accel/impl.h"
-#include "crypto_accel/poly1305_avx2.h"
+#include "crypto_accel/poly1305_mulx.h"
 
 #define LANES 8
 #define INLINE static inline __attribute__((always_inline))
 
-/* All of it secret but for op; wiped behind every burst. */
-struct scratch {
-	__m256i key[8]; /* word w of eight packets' keys */
+#define GROUPS (AEAD_BURST_MAX / LANES)
+
+/* Of a group of eight packets, word by word. */
+struct group_keys {
+	__m256i key[8];
 	__m256i counter[2]; /* low and high half */
-	uint8_t poly_key[LANES][32] __attribute__((aligned(32)));
-	uint8_t stream[LANES][64] __attribute__((aligned(32))); /* block 1 of each */
+};
+
+/* All of it secret but for sorted; what a burst used is wiped behind it. */
+struct scratch {
+	__m256i word0; /* of the state, see QUARTERS */
+	struct poly_queue poly;
 	uint8_t bounce[2][LANES][64] __attribute__((aligned(32))); /* partial and no blocks */
-	uint8_t tags[LANES][16];
-	struct poly_r poly_r[2];
-	struct poly_messages messages[2];
-	__m256i word0; /* of the state, see ROUNDS */
-	unsigned count; /* packets of the group */
-	struct aead_op *op[LANES];
+	/* By packet of the sorted burst, or by group. */
+	struct group_keys keys[GROUPS];
+	uint8_t poly_key[AEAD_BURST_MAX][32] __attribute__((aligned(32)));
+	uint8_t tags[AEAD_BURST_MAX][AEAD_TAG_LEN];
+	uint8_t stream[AEAD_BURST_MAX][64] __attribute__((aligned(32))); /* block 1, for open */
 	struct aead_op *sorted[AEAD_BURST_MAX];
+};
+
+/* Packets first to first + count - 1 of the sorted burst. */
+struct group {
+	struct scratch *s;
+	struct group_keys *keys;
+	struct aead_op **op;
+	unsigned first, count;
 };
 
 static const uint8_t zero_key[AEAD_KEY_LEN];
@@ -144,22 +157,31 @@ static const uint8_t rot8_bytes[32] __attribute__((aligned(32))) = {3, 0, 1, 2, 
 
 #define PICK(x) _mm256_permutevar8x32_epi32(x, idx)
 
-/* The key stream of eight lanes: of packets idx (0 to 7), of blocks blk. */
+/*
+ * The key stream of eight lanes: of packets idx (0 to 7), of blocks blk. Beside
+ * it, as much of Poly1305 as there is.
+ */
 INLINE void
-chacha(__m256i v[16], struct scratch *s, __m256i idx, __m256i blk)
+chacha(__m256i v[16], struct scratch *s, const struct group_keys *k, __m256i idx, __m256i blk)
 {
 	__m256i *word0 = &s->word0;
 	const __m256i c0 = _mm256_set1_epi32(0x61707865), c1 = _mm256_set1_epi32(0x3320646e);
 	const __m256i c2 = _mm256_set1_epi32(0x79622d32), c3 = _mm256_set1_epi32(0x6b206574);
+	unsigned double_rounds = 10, steps = poly_prepare(&s->poly, double_rounds);
 
 	*word0 = c0, v[1] = c1, v[2] = c2, v[3] = c3;
-	v[4] = PICK(s->key[0]), v[5] = PICK(s->key[1]);
-	v[6] = PICK(s->key[2]), v[7] = PICK(s->key[3]);
-	v[8] = PICK(s->key[4]), v[9] = PICK(s->key[5]);
-	v[10] = PICK(s->key[6]), v[11] = PICK(s->key[7]);
+	v[4] = PICK(k->key[0]), v[5] = PICK(k->key[1]);
+	v[6] = PICK(k->key[2]), v[7] = PICK(k->key[3]);
+	v[8] = PICK(k->key[4]), v[9] = PICK(k->key[5]);
+	v[10] = PICK(k->key[6]), v[11] = PICK(k->key[7]);
 	v[12] = blk, v[13] = _mm256_setzero_si256();
-	v[14] = PICK(s->counter[0]), v[15] = PICK(s->counter[1]);
-	for (unsigned i = 0; i < 10; i++) {
+	v[14] = PICK(k->counter[0]), v[15] = PICK(k->counter[1]);
+	for (double_rounds -= steps; steps > 0; steps--) {
+		QUARTERS(4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+		poly_step(&s->poly);
+		QUARTERS(5, 6, 7, 4, 10, 11, 8, 9, 15, 12, 13, 14);
+	}
+	for (; double_rounds > 0; double_rounds--) {
 		QUARTERS(4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 		QUARTERS(5, 6, 7, 4, 10, 11, 8, 9, 15, 12, 13, 14);
 	}
@@ -168,12 +190,12 @@ chacha(__m256i v[16], struct scratch *s, __m256i idx, __m256i blk)
 #define PLUS(i, x) v[i] = _mm256_add_epi32(v[i], x)
 	v[0] = _mm256_add_epi32(*word0, c0);
 	PLUS(1, c1), PLUS(2, c2), PLUS(3, c3);
-	PLUS(4, PICK(s->key[0])), PLUS(5, PICK(s->key[1]));
-	PLUS(6, PICK(s->key[2])), PLUS(7, PICK(s->key[3]));
-	PLUS(8, PICK(s->key[4])), PLUS(9, PICK(s->key[5]));
-	PLUS(10, PICK(s->key[6])), PLUS(11, PICK(s->key[7]));
+	PLUS(4, PICK(k->key[0])), PLUS(5, PICK(k->key[1]));
+	PLUS(6, PICK(k->key[2])), PLUS(7, PICK(k->key[3]));
+	PLUS(8, PICK(k->key[4])), PLUS(9, PICK(k->key[5]));
+	PLUS(10, PICK(k->key[6])), PLUS(11, PICK(k->key[7]));
 	PLUS(12, blk);
-	PLUS(14, PICK(s->counter[0])), PLUS(15, PICK(s->counter[1]));
+	PLUS(14, PICK(k->counter[0])), PLUS(15, PICK(k->counter[1]));
 #undef PLUS
 }
 
@@ -222,22 +244,22 @@ xor_lanes(__m256i v[16], uint8_t *const data[LANES], bool all)
 }
 
 static void
-load_keys(struct scratch *s)
+load_keys(const struct group *g)
 {
 	uint32_t lo[LANES], hi[LANES];
 	const uint8_t *key[LANES];
 
 	for (unsigned i = 0; i < LANES; i++) {
-		key[i] = i < s->count ? s->op[i]->key : zero_key;
-		lo[i] = i < s->count ? (uint32_t)s->op[i]->counter : 0;
-		hi[i] = i < s->count ? (uint32_t)(s->op[i]->counter >> 32) : 0;
+		key[i] = i < g->count ? g->op[i]->key : zero_key;
+		lo[i] = i < g->count ? (uint32_t)g->op[i]->counter : 0;
+		hi[i] = i < g->count ? (uint32_t)(g->op[i]->counter >> 32) : 0;
 	}
-#define LOAD(i) s->key[i] = _mm256_loadu_si256((const __m256i *)key[i])
+#define LOAD(i) g->keys->key[i] = _mm256_loadu_si256((const __m256i *)key[i])
 	LOAD(0), LOAD(1), LOAD(2), LOAD(3), LOAD(4), LOAD(5), LOAD(6), LOAD(7);
 #undef LOAD
-	transpose(s->key);
-	s->counter[0] = _mm256_loadu_si256((const __m256i *)lo);
-	s->counter[1] = _mm256_loadu_si256((const __m256i *)hi);
+	transpose(g->keys->key);
+	g->keys->counter[0] = _mm256_loadu_si256((const __m256i *)lo);
+	g->keys->counter[1] = _mm256_loadu_si256((const __m256i *)hi);
 }
 
 /* Eight lanes of blocks: where they go, and which of them end within a block. */
@@ -279,44 +301,46 @@ pass_finish_partials(struct pass *p)
  * or, when opening, aside. Up to four packets need one set of lanes only.
  */
 static void
-first_pass(struct scratch *s, bool into_text)
+first_pass(const struct group *g, bool into_text)
 {
+	struct scratch *s = g->s;
 	__m256i iota = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), v[16];
-	unsigned shift = s->count <= LANES / 2 ? LANES / 2 : 0;
+	unsigned shift = g->count <= LANES / 2 ? LANES / 2 : 0;
 	struct pass p = {.partials = 0};
 
 	for (unsigned i = 0; i < LANES - shift; i++) {
-		uint32_t length = i < s->count && into_text ? s->op[i]->length : 0;
+		uint32_t length = i < g->count && into_text ? g->op[i]->length : 0;
 
-		pass_set_data(&p, shift + i, length > 0 ? s->op[i]->data : NULL, length,
-			into_text ? s->bounce[0][i] : s->stream[i]);
+		pass_set_data(&p, shift + i, length > 0 ? g->op[i]->data : NULL, length,
+			into_text ? s->bounce[0][i] : s->stream[g->first + i]);
 	}
 	if (shift > 0)
-		chacha(v, s, _mm256_and_si256(iota, _mm256_set1_epi32(3)),
+		chacha(v, s, g->keys, _mm256_and_si256(iota, _mm256_set1_epi32(3)),
 			_mm256_srli_epi32(iota, 2));
 	else
-		chacha(v, s, iota, _mm256_setzero_si256());
+		chacha(v, s, g->keys, iota, _mm256_setzero_si256());
 	if (shift > 0) {
 		__m256i k[8] = {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]};
 
 		transpose(k);
 		for (unsigned i = 0; i < LANES / 2; i++)
-			_mm256_store_si256((__m256i *)s->poly_key[i], k[i]);
+			_mm256_store_si256((__m256i *)s->poly_key[g->first + i], k[i]);
 		xor_lanes(v, p.data, false);
 	} else {
 		transpose(v);
-#define STORE(i) _mm256_store_si256((__m256i *)s->poly_key[i], v[i])
+#define STORE(i) _mm256_store_si256((__m256i *)s->poly_key[g->first + i], v[i])
 		STORE(0), STORE(1), STORE(2), STORE(3), STORE(4), STORE(5), STORE(6), STORE(7);
 #undef STORE
-		chacha(v, s, iota, _mm256_set1_epi32(1));
+		chacha(v, s, g->keys, iota, _mm256_set1_epi32(1));
 		xor_lanes(v, p.data, true);
 	}
 	pass_finish_partials(&p);
 }
 
 static void
-run_pass(struct scratch *s, struct pass *p)
+run_pass(const struct group *g, struct pass *p)
 {
+	struct scratch *s = g->s;
 	__m256i v[16];
 
 	/* Lanes without a block repeat another one, into a buffer. */
@@ -324,7 +348,7 @@ run_pass(struct scratch *s, struct pass *p)
 		p->packet[lane] = p->block[lane] = 0;
 		p->data[lane] = s->bounce[1][lane];
 	}
-	chacha(v, s, _mm256_load_si256((const __m256i *)p->packet),
+	chacha(v, s, g->keys, _mm256_load_si256((const __m256i *)p->packet),
 		_mm256_load_si256((const __m256i *)p->block));
 	xor_lanes(v, p->data, true);
 	pass_finish_partials(p);
@@ -333,12 +357,12 @@ run_pass(struct scratch *s, struct pass *p)
 
 /* Block 2 and on of every packet whose tag (when opening) was right. */
 static void
-other_blocks(struct scratch *s)
+other_blocks(const struct group *g)
 {
 	struct pass p = {.lanes = 0};
 
-	for (unsigned i = 0; i < s->count; i++) {
-		const struct aead_op *op = s->op[i];
+	for (unsigned i = 0; i < g->count; i++) {
+		const struct aead_op *op = g->op[i];
 
 		if (op->result != AEAD_OK)
 			continue;
@@ -348,48 +372,13 @@ other_blocks(struct scratch *s)
 			p.packet[lane] = i;
 			p.block[lane] = 1 + offset / 64;
 			pass_set_data(&p, lane, op->data + offset, op->length - offset,
-				s->bounce[1][lane]);
+				g->s->bounce[1][lane]);
 			if (p.lanes == LANES)
-				run_pass(s, &p);
+				run_pass(g, &p);
 		}
 	}
 	if (p.lanes > 0)
-		run_pass(s, &p);
-}
-
-/* Messages first to first + 3 of the group. */
-static void
-load_messages(struct scratch *s, struct poly_messages *m, unsigned first)
-{
-	m->min_blocks = UINT32_MAX;
-	m->max_blocks = 0;
-	m->partial = false;
-	for (unsigned i = 0; i < POLY_LANES; i++) {
-		/* Lanes without a packet do another's once more, for nothing. */
-		unsigned at = first + i < s->count ? first + i : first;
-		const struct aead_op *op = s->op[at];
-		uint32_t blocks = (op->length + 15) / 16;
-
-		m->end[i] = op->data + 16 * (size_t)blocks;
-		m->key[i] = s->poly_key[at];
-		m->tag[i] = s->tags[at];
-		m->blocks[i] = blocks;
-		m->length[i] = op->length;
-		m->min_blocks = blocks < m->min_blocks ? blocks : m->min_blocks;
-		m->max_blocks = blocks > m->max_blocks ? blocks : m->max_blocks;
-		m->partial |= op->length % 16 != 0;
-	}
-}
-
-static void
-poly_tags(struct scratch *s)
-{
-	bool two = s->count > POLY_LANES;
-
-	load_messages(s, &s->messages[0], 0);
-	if (two)
-		load_messages(s, &s->messages[1], POLY_LANES);
-	poly_fours(s->messages, s->poly_r, two);
+		run_pass(g, &p);
 }
 
 /*
@@ -405,78 +394,116 @@ wipe_stack(void)
 	crypto_wipe(frames, sizeof(frames));
 }
 
-static __attribute__((noinline)) void
-seal_group(struct scratch *s)
+static struct group
+group_at(struct scratch *s, unsigned first, unsigned n)
 {
-	load_keys(s);
-	for (unsigned i = 0; i < s->count; i++)
-		s->op[i]->result = AEAD_OK;
-	first_pass(s, true);
-	other_blocks(s);
-	poly_tags(s);
-	for (unsigned i = 0; i < s->count; i++)
-		memcpy(s->op[i]->data + s->op[i]->length, s->tags[i], AEAD_TAG_LEN);
+	return (struct group){s, &s->keys[first / LANES], s->sorted + first, first,
+		n - first < LANES ? n - first : LANES};
+}
+
+static void
+begin(struct scratch *s, struct aead_op *ops, unsigned n)
+{
+	sort_by_length(s->sorted, ops, n);
+	s->poly.op = s->sorted;
+	s->poly.key = s->poly_key;
+	s->poly.tag = s->tags;
+	s->poly.next = s->poly.ready = 0;
+}
+
+static void
+wipe(struct scratch *s, unsigned n)
+{
+	unsigned groups = (n + LANES - 1) / LANES;
+
+	crypto_wipe(s, offsetof(struct scratch, keys));
+	crypto_wipe(s->keys, groups * sizeof(s->keys[0]));
+	crypto_wipe(s->poly_key, groups * LANES * sizeof(s->poly_key[0]));
+	crypto_wipe(s->tags, n * sizeof(s->tags[0]));
+	wipe_stack();
+}
+
+static __attribute__((noinline)) void
+seal_burst(struct scratch *s, struct aead_op *ops, unsigned n)
+{
+	begin(s, ops, n);
+	for (unsigned first = 0; first < n; first += LANES) {
+		struct group g = group_at(s, first, n);
+
+		load_keys(&g);
+		for (unsigned i = 0; i < g.count; i++)
+			g.op[i]->result = AEAD_OK;
+		first_pass(&g, true);
+		other_blocks(&g);
+		/* Its Poly1305 beside the next group's passes, as far as there are any. */
+		s->poly.ready = first + g.count;
+	}
+	poly_drain(&s->poly, n);
+	for (unsigned i = 0; i < n; i++)
+		memcpy(s->sorted[i]->data + s->sorted[i]->length, s->tags[i], AEAD_TAG_LEN);
+}
+
+/* A packet whose tag was right: its first block. */
+static void
+open_first_block(const struct aead_op *op, const uint8_t stream[64])
+{
+	if (op->length >= 64) {
+		xor32(op->data, _mm256_load_si256((const __m256i *)stream));
+		xor32(op->data + 32, _mm256_load_si256((const __m256i *)(stream + 32)));
+		return;
+	}
+	for (uint32_t at = 0; at < op->length; at++)
+		op->data[at] ^= stream[at];
 }
 
 static __attribute__((noinline)) unsigned
-open_group(struct scratch *s)
+open_burst(struct scratch *s, struct aead_op *ops, unsigned n)
 {
 	unsigned opened = 0;
 
-	load_keys(s);
-	memset(s->stream, 0, sizeof(s->stream));
-	first_pass(s, false);
-	poly_tags(s);
-	for (unsigned i = 0; i < s->count; i++) {
-		struct aead_op *op = s->op[i];
+	begin(s, ops, n);
+	memset(s->stream, 0, (n + LANES - 1) / LANES * LANES * sizeof(s->stream[0]));
+	for (unsigned first = 0; first < n; first += LANES) {
+		struct group g = group_at(s, first, n);
 
-		op->result = AEAD_BAD_TAG;
-		if (!tag_equal(s->tags[i], op->data + op->length))
-			continue;
-		op->result = AEAD_OK;
-		opened++;
-		if (op->length >= 64) {
-			xor32(op->data, _mm256_load_si256((const __m256i *)s->stream[i]));
-			xor32(op->data + 32,
-				_mm256_load_si256((const __m256i *)(s->stream[i] + 32)));
-			continue;
-		}
-		for (uint32_t at = 0; at < op->length; at++)
-			op->data[at] ^= s->stream[i][at];
+		load_keys(&g);
+		first_pass(&g, false);
+		/* Its Poly1305 beside the next group's pass, and then beside decryption. */
+		s->poly.ready = first + g.count;
 	}
-	other_blocks(s);
+	for (unsigned first = 0; first < n; first += LANES) {
+		struct group g = group_at(s, first, n);
+
+		poly_drain(&s->poly, first + g.count);
+		for (unsigned i = 0; i < g.count; i++) {
+			struct aead_op *op = g.op[i];
+
+			op->result = AEAD_BAD_TAG;
+			if (!tag_equal(s->tags[first + i], op->data + op->length))
+				continue;
+			op->result = AEAD_OK;
+			opened++;
+			open_first_block(op, s->stream[first + i]);
+		}
+		other_blocks(&g);
+	}
+	crypto_wipe(s->stream, (n + LANES - 1) / LANES * LANES * sizeof(s->stream[0]));
 	return opened;
 }
 
 static void
 avx2_seal(void *scratch, struct aead_op *ops, unsigned n)
 {
-	struct scratch *s = scratch;
-
-	sort_by_length(s->sorted, ops, n);
-	for (unsigned at = 0; at < n; at += s->count) {
-		s->count = n - at < LANES ? n - at : LANES;
-		memcpy(s->op, s->sorted + at, s->count * sizeof(s->op[0]));
-		seal_group(s);
-	}
-	crypto_wipe(s, offsetof(struct scratch, count));
-	wipe_stack();
+	seal_burst(scratch, ops, n);
+	wipe(scratch, n);
 }
 
 static unsigned
 avx2_open(void *scratch, struct aead_op *ops, unsigned n)
 {
-	struct scratch *s = scratch;
-	unsigned opened = 0;
+	unsigned opened = open_burst(scratch, ops, n);
 
-	sort_by_length(s->sorted, ops, n);
-	for (unsigned at = 0; at < n; at += s->count) {
-		s->count = n - at < LANES ? n - at : LANES;
-		memcpy(s->op, s->sorted + at, s->count * sizeof(s->op[0]));
-		opened += open_group(s);
-	}
-	crypto_wipe(s, offsetof(struct scratch, count));
-	wipe_stack();
+	wipe(scratch, n);
 	return opened;
 }
 
