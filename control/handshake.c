@@ -152,7 +152,7 @@ handshake_forget(struct peer *peer)
 	peer->connected = false;
 	expire(peer);
 	dp_drop_staged(peer->control->dp, peer->dp);
-	timers_handshake_abandoned(&peer->timers);
+	timers_sessions_gone(&peer->timers);
 	dp_peer_handshake_answered(peer->dp);
 }
 

@@ -293,6 +293,13 @@ timers_handshake_abandoned(struct timers *t)
 }
 
 void
+timers_sessions_gone(struct timers *t)
+{
+	t->complete_ns = 0;
+	timers_handshake_abandoned(t);
+}
+
+void
 timers_initiation_sent(struct timers *t, uint64_t now_ns)
 {
 	t->handshake_tx_ns = now_ns;

@@ -108,6 +108,11 @@ void timers_want_handshake(struct timers *t, uint64_t now_ns);
 bool timers_handshaking(const struct timers *t);
 /* The initiation asked for could not be made or has nowhere to go: no retries. */
 void timers_handshake_abandoned(struct timers *t);
+/*
+ * All sessions were taken away, and what was under way: from now on a want is
+ * no late news of an old session, however short ago the last handshake was.
+ */
+void timers_sessions_gone(struct timers *t);
 /* The initiation asked for left; only needed when later than timers_run()'s now_ns. */
 void timers_initiation_sent(struct timers *t, uint64_t now_ns);
 void timers_response_sent(struct timers *t, uint64_t now_ns);

@@ -147,7 +147,8 @@ class RawClient:
         message += self.mac1
         return message + (mac(self.cookie, message) if self.cookie else NO_MAC2)
 
-    def initiation(self):
+    def initiation(self, ahead=0):
+        """With a timestamp that many seconds ahead of our clock."""
         self.index = int.from_bytes(os.urandom(4), "little")
         self.ephemeral = os.urandom(32)
         e = public_of(self.ephemeral)
@@ -157,7 +158,7 @@ class RawClient:
         static = _seal(k, 0, self.public, h)
         h = _hash(h, static)
         ck, k = _kdf(2, ck, _dh(self.private, self.gateway))
-        now = time.time_ns()
+        now = time.time_ns() + ahead * 10**9
         stamp = _seal(k, 0, pack(">QI", 0x400000000000000a + now // 10**9, now % 10**9), h)
         self.chain, self.hash = ck, _hash(h, stamp)
         return self._add_macs(pack("<II", INITIATION, self.index) + e + static + stamp)

@@ -91,6 +91,9 @@ class Site(World):
         """The gateway with c1 as its peer, and c1's interface, which knows no gateway yet."""
         self.start_wgdp(config=config or self.config(**interface),
                         peers={self.wg: [self.peer_row("c1", **dict(row))]})
+        return self.start_counterpart()
+
+    def start_counterpart(self):
         self.peer.start()
         self.peer.routes(TUN4, TUN6, LAN4, LAN6)
         return self

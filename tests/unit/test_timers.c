@@ -150,6 +150,21 @@ late_wants_of_the_old_session_are_ignored(void **state)
 	assert_int_equal(count(&s, TIMERS_SEND_INITIATION), 1);
 }
 
+/* As after a change of the private key: nothing else would start the handshake again. */
+static void
+wants_without_a_session_are_never_late(void **state)
+{
+	struct sim s;
+
+	sim_init(&s);
+	session_as_initiator(&s);
+	s.now_ns += 10 * MS;
+	timers_sessions_gone(&s.t);
+	timers_want_handshake(&s.t, s.now_ns);
+	run_until(&s, T0 + 60 * SEC);
+	assert_within(when(&s, TIMERS_SEND_INITIATION, 0), T0 + 5 * SEC, T0 + 5 * SEC + 333 * MS);
+}
+
 static void
 answered_handshake_ends_the_retries(void **state)
 {
@@ -227,6 +242,7 @@ main(void)
 		cmocka_unit_test(wants_in_a_hurry_send_one_initiation),
 		cmocka_unit_test(no_initiation_within_5_s_of_a_response),
 		cmocka_unit_test(late_wants_of_the_old_session_are_ignored),
+		cmocka_unit_test(wants_without_a_session_are_never_late),
 		cmocka_unit_test(answered_handshake_ends_the_retries),
 		cmocka_unit_test(abandoned_handshake_is_not_retried),
 		cmocka_unit_test(initiation_that_leaves_late_counts_from_then),
