@@ -53,7 +53,8 @@ def test_tcp_in_parallel(running):
 def test_more_specific_allowed_ip(running):
     """The source belongs to whoever has the longest prefix; what c1 sends then is dropped, but it
     has authenticated, so c1 is followed to its new port all the same."""
-    wg_set = lambda *words: run(["wg", "set", running.wg, *words])  # noqa: E731
+    def wg_set(*words):
+        run(["wg", "set", running.wg, *words])
     c1, other = running.peer.public_key, genkey()[1]
     wg_set("peer", c1, "allowed-ips", "10.8.0.0/24,fd00:8::2/128")
     running.expect_ping(running.inner, LAN_HOST4)
@@ -121,6 +122,15 @@ def test_private_key_is_clamped(running):
         stdin=base64.b64encode(raw).decode() + "\n")
     assert wg_dump(running.wg)[0][:2] == [private, running.public_key]
     running.expect_ping(running.inner, LAN_HOST4, 2)  # it is the same key: nothing has ended
+
+
+def test_private_key_cannot_be_removed(running):
+    """Unlike the kernel's: an interface without one would only be silent."""
+    before = wg_dump(running.wg)[0]
+    done = run(["wg", "set", running.wg, "private-key", "/dev/null"], check=False)
+    assert done.returncode != 0
+    assert wg_dump(running.wg)[0] == before
+    running.expect_ping(running.inner, LAN_HOST4, 2)
 
 
 def test_nested_allowed_ips_give_way_to_one(running):
