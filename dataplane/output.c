@@ -39,6 +39,21 @@ hop_addr(const struct next_hop *hop)
 	return a;
 }
 
+static inline void
+address_words(uint8_t family, const uint8_t *addr, uint64_t *low, uint64_t *high)
+{
+	uint32_t v4;
+
+	if (likely(family == IP_V4)) {
+		memcpy(&v4, addr, 4);
+		*low = v4;
+		*high = 0;
+	} else {
+		memcpy(low, addr, 8);
+		memcpy(high, addr + 8, 8);
+	}
+}
+
 /* The packed MAC, or a value without NEIGH_VALID. */
 static inline uint64_t
 neigh_hw(struct worker *w, const struct next_hop *hop)
@@ -47,15 +62,7 @@ neigh_hw(struct worker *w, const struct next_hop *hop)
 	struct neigh *n;
 	uint64_t hw;
 
-	if (hop->family == IP_V4) {
-		uint32_t v4;
-
-		memcpy(&v4, hop->addr, 4);
-		key.low = v4;
-	} else {
-		memcpy(&key.low, hop->addr, 8);
-		memcpy(&key.high, hop->addr + 8, 8);
-	}
+	address_words(hop->family, hop->addr, &key.low, &key.high);
 	hint = &w->neigh_hints[((key.low ^ key.high) * UINT64_C(0x9e3779b97f4a7c15) >> 56 ^
 				       hop->port) %
 			       NEIGH_HINTS];
@@ -99,17 +106,18 @@ worker_next_hop(struct worker *w, fib_dst dst, uint8_t family, const uint8_t *ad
 	return true;
 }
 
-static void
-add_ethernet(struct worker *w, struct rte_mbuf *m, uint8_t port_id, uint8_t family, uint64_t hw)
+static inline void
+add_ethernet(struct worker *w, struct rte_mbuf *m, uint8_t port, const struct rte_ether_hdr *eth)
 {
-	struct rte_ether_hdr *eth = (void *)rte_pktmbuf_prepend(m, sizeof(*eth));
-
-	if (unlikely(eth == NULL)) {
+	if (unlikely(m->data_off < sizeof(*eth))) {
 		worker_drop(w, m, DROP_no_mbuf, PKT_NO_IFACE);
 		return;
 	}
-	put_ethernet(eth, &w->dp->ports.port[port_id], family, hw);
-	worker_tx(w, port_id, m);
+	m->data_off -= sizeof(*eth);
+	m->data_len += sizeof(*eth);
+	m->pkt_len = m->data_len;
+	memcpy(rte_pktmbuf_mtod(m, void *), eth, sizeof(*eth));
+	worker_tx(w, port, m);
 }
 
 static struct neigh_hold *
@@ -164,31 +172,54 @@ static void
 hold_end(struct worker *w, struct neigh_hold *h, uint64_t hw)
 {
 	struct rte_mbuf *m = h->head, *next;
+	struct rte_ether_hdr eth;
 
+	put_ethernet(&eth, &w->dp->ports.port[h->port], h->addr.family, hw);
 	for (; m != NULL; m = next) {
 		next = pkt_meta(m)->next;
 		if (hw & NEIGH_VALID)
-			add_ethernet(w, m, h->port, h->addr.family, hw);
+			add_ethernet(w, m, h->port, &eth);
 		else
 			worker_drop(w, m, DROP_neigh_failed, PKT_NO_IFACE);
 	}
 	*h = (struct neigh_hold){.addr.family = IP_NONE};
 }
 
-void
-worker_output(
-	struct worker *w, struct rte_mbuf *m, fib_dst dst, uint8_t family, const uint8_t *addr)
+/* A packet for a neighbour that was not the previous one's. */
+static __rte_noinline void
+output_next(struct worker *w, struct rte_mbuf *m, const struct last_hop *key, const uint8_t *addr)
 {
-	struct next_hop hop = next_hop_of(w, dst, family, addr);
+	struct next_hop hop = next_hop_of(w, key->dst, key->family, addr);
 	uint64_t hw = neigh_hw(w, &hop);
 
 	if (likely(hw & NEIGH_VALID)) {
-		add_ethernet(w, m, hop.port, family, hw);
+		struct last_hop *last = &w->last_hop;
+
+		*last = *key;
+		last->port = hop.port;
+		put_ethernet(&last->ethernet, &w->dp->ports.port[hop.port], key->family, hw);
+		add_ethernet(w, m, hop.port, &last->ethernet);
 	} else {
 		struct ip_addr wanted = hop_addr(&hop);
 
 		hold(w, m, hop.port, &wanted);
 	}
+}
+
+void
+worker_output(
+	struct worker *w, struct rte_mbuf *m, fib_dst dst, uint8_t family, const uint8_t *addr)
+{
+	const struct last_hop *last = &w->last_hop;
+	struct last_hop key = {.dst = dst, .family = family};
+
+	if (fib_kind(dst) != FIB_VIA)
+		address_words(family, addr, &key.low, &key.high);
+	if (likely(last->dst == dst && last->low == key.low && last->high == key.high &&
+		    last->family == family))
+		add_ethernet(w, m, last->port, &last->ethernet);
+	else
+		output_next(w, m, &key, addr);
 }
 
 void
@@ -208,6 +239,7 @@ worker_neigh_refresh(struct worker *w)
 {
 	uint32_t removals = neigh_removals(w->dp->neighbours);
 
+	w->last_hop.dst = fib_dst_make(FIB_NONE, 0);
 	if (likely(removals == w->neigh_removals))
 		return;
 	w->neigh_removals = removals;

@@ -234,10 +234,11 @@ configure(struct port *p, const struct port_config *c, const struct rte_eth_dev_
 {
 	/* net_tap checks and fills in checksums in software, slower than the workers do. */
 	bool emulated = strcmp(info->driver_name, "net_tap") == 0;
+	uint64_t checksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	uint64_t rx = emulated ? 0 : info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
-	uint64_t tx = emulated ? 0
-			       : info->tx_offload_capa & (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM |
-								 RTE_ETH_TX_OFFLOAD_UDP_CKSUM);
+	/* All packets are single segments of one pool that nobody else refers to. */
+	uint64_t tx = info->tx_offload_capa &
+		      (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE | (emulated ? 0 : checksums));
 	struct rte_eth_conf conf = {
 		.rxmode = {.mtu = RTE_MIN(c->mtu, configurable_mtu(info)), .offloads = rx},
 		.txmode = {.offloads = tx},

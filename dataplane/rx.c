@@ -19,6 +19,7 @@ struct classified {
 	struct rx_data data[BURST];
 	struct fwd_packet plain[BURST];
 	unsigned n_data, n_plain;
+	uint64_t local4_be; /* of ours, that the previous message went to; UINT64_MAX: none */
 };
 
 static bool
@@ -74,12 +75,20 @@ classify_handshake(
 		worker_drop(w, d->m, DROP_rx_malformed, d->iface);
 }
 
-static bool
-is_local(const struct dataplane *dp, uint8_t family, const uint8_t *l3)
+static inline bool
+is_local(const struct dataplane *dp, uint8_t family, const uint8_t *l3, struct classified *out)
 {
-	return family == IP_V4
-		       ? is_local4(dp, ((const struct rte_ipv4_hdr *)(const void *)l3)->dst_addr)
-		       : is_local6(dp, l3 + offsetof(struct rte_ipv6_hdr, dst_addr));
+	uint32_t addr_be;
+
+	if (family == IP_V6)
+		return is_local6(dp, l3 + offsetof(struct rte_ipv6_hdr, dst_addr));
+	addr_be = ((const struct rte_ipv4_hdr *)(const void *)l3)->dst_addr;
+	if (unlikely(addr_be != out->local4_be)) {
+		if (!is_local4(dp, addr_be))
+			return false;
+		out->local4_be = addr_be;
+	}
+	return true;
 }
 
 /* True when it was a datagram for an interface (and is gone). */
@@ -88,37 +97,36 @@ classify_udp(struct worker *w, const struct port *port, struct rte_mbuf *m, uint
 	uint16_t l3_len, uint16_t l4_len, uint8_t family, uint8_t tos, struct classified *out)
 {
 	const struct rte_udp_hdr *udp = (const void *)(l3 + l3_len);
+	const struct message_data *msg = (const void *)(udp + 1);
 	struct rx_data *d = &out->data[out->n_data];
-	uint16_t dgram_len;
-	uint32_t type_le;
+	uint32_t dgram_len;
 	uint8_t iface;
 
-	if (l4_len < sizeof(*udp))
+	if (unlikely(l4_len < sizeof(*udp)))
 		return false;
 	iface = w->dp->iface_of_port[rte_be_to_cpu_16(udp->dst_port)];
-	if (iface == PKT_NO_IFACE || !is_local(w->dp, family, l3))
+	if (iface == PKT_NO_IFACE || !is_local(w->dp, family, l3, out))
 		return false;
 	dgram_len = rte_be_to_cpu_16(udp->dgram_len);
-	if (unlikely(dgram_len < sizeof(*udp) + sizeof(type_le) || dgram_len > l4_len)) {
+	if (unlikely(dgram_len < sizeof(*udp) + sizeof(msg->type_le) || dgram_len > l4_len)) {
 		worker_drop(w, m, DROP_rx_malformed, iface);
 		return true;
 	}
-	d->m = m;
-	d->l3 = l3;
-	d->wg = l3 + l3_len + sizeof(*udp);
-	d->wg_len = dgram_len - sizeof(*udp);
-	d->tos = tos;
-	d->family = family;
-	d->iface = iface;
-	d->port = port->id;
-	memcpy(&type_le, d->wg, sizeof(type_le));
-	if (likely(type_le == RTE_LE32(MESSAGE_DATA) && d->wg_len >= MESSAGE_DATA_MIN_LEN)) {
-		const struct message_data *msg = (const void *)d->wg;
-
+	*d = (struct rx_data){
+		.m = m,
+		.l3 = l3,
+		.wg = (uint8_t *)l3 + l3_len + sizeof(*udp),
+		.wg_len = dgram_len - sizeof(*udp),
+		.tos = tos,
+		.family = family,
+		.iface = iface,
+		.port = port->id,
+	};
+	if (likely(msg->type_le == RTE_LE32(MESSAGE_DATA) && d->wg_len >= MESSAGE_DATA_MIN_LEN)) {
 		index_prefetch(&w->dp->index, rte_le_to_cpu_32(msg->receiver_index_le));
 		out->n_data++; /* it stays in its slot */
 	} else {
-		classify_handshake(w, port, d, rte_le_to_cpu_32(type_le));
+		classify_handshake(w, port, d, rte_le_to_cpu_32(msg->type_le));
 	}
 	return true;
 }
@@ -126,7 +134,9 @@ classify_udp(struct worker *w, const struct port *port, struct rte_mbuf *m, uint
 static inline void
 to_forward(const struct port *port, struct rte_mbuf *m, uint8_t family, struct classified *out)
 {
-	rte_pktmbuf_adj(m, RTE_ETHER_HDR_LEN);
+	m->data_off += RTE_ETHER_HDR_LEN;
+	m->data_len -= RTE_ETHER_HDR_LEN;
+	m->pkt_len = m->data_len;
 	/* Outer headers may come before it, padding and tag behind it. */
 	rte_prefetch0(rte_pktmbuf_mtod(m, uint8_t *) - RTE_CACHE_LINE_SIZE);
 	rte_prefetch0(rte_pktmbuf_mtod_offset(m, uint8_t *, m->data_len));
@@ -139,22 +149,22 @@ to_forward(const struct port *port, struct rte_mbuf *m, uint8_t family, struct c
 	};
 }
 
-/* The one's complement sum of a header without options. */
+/* The one's complement sum of a header without options; never 0, for it has a version. */
 static inline uint16_t
 ipv4_sum(const struct rte_ipv4_hdr *ip)
 {
-	uint32_t words[5];
-	uint64_t sum;
+	uint64_t words[2], sum;
+	uint32_t destination;
 
 	memcpy(words, ip, sizeof(words));
-	sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+	memcpy(&destination, &ip->dst_addr, sizeof(destination));
+	sum = (words[0] >> 32) + (uint32_t)words[0] + (words[1] >> 32) + (uint32_t)words[1] +
+	      destination;
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	return (uint16_t)(sum + (sum >> 16));
 }
 
-static bool
+static inline bool
 ipv4_checksum_good(const struct port *port, const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip,
 	uint16_t header_len)
 {
@@ -168,6 +178,21 @@ ipv4_checksum_good(const struct port *port, const struct rte_mbuf *m, const stru
 	}
 	return likely(header_len == sizeof(*ip)) ? ipv4_sum(ip) == 0xffff
 						 : rte_raw_cksum(ip, header_len) == 0xffff;
+}
+
+/* The header is good, and the packet is for us or to be forwarded. */
+static inline void
+ipv4_payload(struct worker *w, const struct port *port, struct rte_mbuf *m, struct rte_ipv4_hdr *ip,
+	uint16_t header_len, uint16_t total, struct classified *out)
+{
+	m->data_len = m->pkt_len = RTE_ETHER_HDR_LEN + total; /* without Ethernet padding */
+	if (ip->next_proto_id == IPPROTO_UDP &&
+		(ip->fragment_offset &
+			rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) == 0 &&
+		classify_udp(w, port, m, (uint8_t *)ip, header_len, total - header_len, IP_V4,
+			ip->type_of_service, out))
+		return;
+	to_forward(port, m, IP_V4, out);
 }
 
 static void
@@ -199,14 +224,7 @@ classify_ipv4(struct worker *w, const struct port *port, struct rte_mbuf *m, boo
 		worker_drop(w, m, DROP_rx_unsupported, PKT_NO_IFACE);
 		return;
 	}
-	m->data_len = m->pkt_len = RTE_ETHER_HDR_LEN + total; /* without Ethernet padding */
-	if (ip->next_proto_id == IPPROTO_UDP &&
-		(ip->fragment_offset &
-			rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) == 0 &&
-		classify_udp(w, port, m, (uint8_t *)ip, header_len, total - header_len, IP_V4,
-			ip->type_of_service, out))
-		return;
-	to_forward(port, m, IP_V4, out);
+	ipv4_payload(w, port, m, ip, header_len, total, out);
 }
 
 static void
@@ -266,8 +284,9 @@ classify_ipv6(struct worker *w, const struct port *port, struct rte_mbuf *m, boo
 	to_forward(port, m, IP_V6, out);
 }
 
-static void
-classify(struct worker *w, const struct port *port, struct rte_mbuf *m, struct classified *out)
+/* Every frame, whatever is in it. */
+static __rte_noinline void
+classify_any(struct worker *w, const struct port *port, struct rte_mbuf *m, struct classified *out)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
 	bool group;
@@ -307,6 +326,40 @@ classify(struct worker *w, const struct port *port, struct rte_mbuf *m, struct c
 	}
 }
 
+/* An Ethernet header to our own address, and IPv4 without options. */
+static inline bool
+usual_headers(const struct port *port, const uint8_t *frame)
+{
+	uint64_t destination, ours;
+	uint32_t type; /* and what follows it */
+
+	memcpy(&destination, frame, sizeof(destination));
+	memcpy(&ours, &port->mac, sizeof(ours)); /* what stands behind it in the struct is cut off */
+	memcpy(&type, frame + offsetof(struct rte_ether_hdr, ether_type), sizeof(type));
+	return (destination ^ ours) << 16 == 0 &&
+	       (type & 0xffffff) == (RTE_BE16(RTE_ETHER_TYPE_IPV4) | 0x45 << 16);
+}
+
+/* The usual frame in few steps; whatever is odd about others, classify_any says. */
+static inline void
+classify(struct worker *w, const struct port *port, struct rte_mbuf *m, struct classified *out)
+{
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+	struct rte_ipv4_hdr *ip = (void *)(frame + RTE_ETHER_HDR_LEN);
+	uint32_t total;
+
+	if (likely(m->nb_segs == 1 && m->data_len >= RTE_ETHER_HDR_LEN + sizeof(*ip) &&
+		    usual_headers(port, frame))) {
+		total = rte_be_to_cpu_16(ip->total_length);
+		if (likely(total >= sizeof(*ip) && RTE_ETHER_HDR_LEN + total <= m->data_len &&
+			    ipv4_checksum_good(port, m, ip, sizeof(*ip)))) {
+			ipv4_payload(w, port, m, ip, sizeof(*ip), total, out);
+			return;
+		}
+	}
+	classify_any(w, port, m, out);
+}
+
 static unsigned
 rx_queue_poll(struct worker *w, const struct rx_queue *q)
 {
@@ -320,6 +373,7 @@ rx_queue_poll(struct worker *w, const struct rx_queue *q)
 	w->stats.rx_packets += n;
 	worker_stage_done(w, STAGE_rx, n);
 	c.n_data = c.n_plain = 0;
+	c.local4_be = UINT64_MAX;
 	for (unsigned i = 0; i < RTE_MIN(n, PREFETCH_AHEAD); i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (unsigned i = 0; i < n; i++) {

@@ -5,43 +5,52 @@
 #include "dataplane/worker.h"
 
 static void
-port_flush(struct worker *w, uint8_t port_id)
+drop_all(struct worker *w, struct tx_buffer *b, enum drop_reason reason)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		worker_drop(w, b->m[i], reason, PKT_NO_IFACE);
+}
+
+/* To the worker that has a TX queue of this port. */
+static void
+hand_off_all(struct worker *w, struct tx_buffer *b, const struct port *port)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		*pkt_meta(b->m[i]) = (struct pkt_meta){
+			.kind = PKT_HANDOFF_TX, .port = port->id, .iface = PKT_NO_IFACE};
+		worker_handoff(w, port->tx_worker, b->m[i]);
+	}
+}
+
+static void
+send_all(struct worker *w, struct tx_buffer *b, const struct port *port)
+{
+	unsigned sent = rte_eth_tx_burst(port->dpdk_id, port->worker_txq[w->id], b->m, b->n);
+
+	w->stats.tx_packets += sent;
+	for (unsigned i = sent; i < b->n; i++)
+		worker_drop(w, b->m[i], DROP_tx_full, PKT_NO_IFACE);
+}
+
+void
+worker_tx_flush_port(struct worker *w, uint8_t port_id)
 {
 	const struct port *port = &w->dp->ports.port[port_id];
 	struct tx_buffer *b = &w->tx[port_id];
 	uint64_t start = rte_rdtsc(), cycles;
-	unsigned sent = rte_eth_tx_burst(port->dpdk_id, port->worker_txq[w->id], b->m, b->n);
 
+	if (unlikely(!atomic_load_explicit(&port->link_up, memory_order_relaxed)))
+		drop_all(w, b, DROP_link_down);
+	else if (unlikely(port->worker_txq[w->id] == PORT_NO_QUEUE))
+		hand_off_all(w, b, port);
+	else
+		send_all(w, b, port);
 	/* A full buffer is flushed in the middle of another stage: charge tx, not that one. */
 	cycles = rte_rdtsc() - start;
 	w->mark_tsc += cycles;
 	w->stats.stage_cycles[STAGE_tx] += cycles;
 	w->stats.stage_packets[STAGE_tx] += b->n;
-	w->stats.tx_packets += sent;
-	for (unsigned i = sent; i < b->n; i++)
-		worker_drop(w, b->m[i], DROP_tx_full, PKT_NO_IFACE);
 	b->n = 0;
-}
-
-void
-worker_tx(struct worker *w, uint8_t port_id, struct rte_mbuf *m)
-{
-	const struct port *port = &w->dp->ports.port[port_id];
-	struct tx_buffer *b = &w->tx[port_id];
-
-	if (unlikely(!atomic_load_explicit(&port->link_up, memory_order_relaxed))) {
-		worker_drop(w, m, DROP_link_down, PKT_NO_IFACE);
-		return;
-	}
-	if (unlikely(port->worker_txq[w->id] == PORT_NO_QUEUE)) {
-		*pkt_meta(m) = (struct pkt_meta){
-			.kind = PKT_HANDOFF_TX, .port = port_id, .iface = PKT_NO_IFACE};
-		worker_handoff(w, port->tx_worker, m);
-		return;
-	}
-	b->m[b->n++] = m;
-	if (b->n == BURST)
-		port_flush(w, port_id);
 }
 
 void
@@ -49,5 +58,5 @@ worker_tx_flush(struct worker *w)
 {
 	for (uint8_t port = 0; port < w->dp->ports.n; port++)
 		if (w->tx[port].n > 0)
-			port_flush(w, port);
+			worker_tx_flush_port(w, port);
 }

@@ -80,6 +80,18 @@ struct neigh_hint {
 	uint8_t port;
 };
 
+/*
+ * What the previous packet that left through a port got in front: neighbours
+ * come in runs. Forgotten at every turn.
+ */
+struct last_hop {
+	fib_dst dst; /* FIB_NONE: nothing is remembered */
+	uint8_t family; /* of the packet */
+	uint8_t port;
+	uint64_t low, high; /* of the destination, in memory order; 0 behind a gateway */
+	struct rte_ether_hdr ethernet;
+};
+
 struct tx_buffer {
 	unsigned n;
 	struct rte_mbuf *m[BURST];
@@ -125,6 +137,7 @@ struct worker {
 	struct peer_worker *peers; /* by peer id */
 	struct tx_buffer tx[PORT_MAX];
 	struct tx_buffer to_worker[WORKER_MAX];
+	struct last_hop last_hop;
 	struct neigh_hint neigh_hints[NEIGH_HINTS]; /* forgotten whenever an entry is removed */
 	uint32_t neigh_removals; /* when it was last forgotten */
 	struct neigh_hold holds[NEIGH_HOLDS];
@@ -271,16 +284,16 @@ void worker_output(
 bool worker_next_hop(struct worker *w, fib_dst dst, uint8_t family, const uint8_t *addr,
 	struct rte_ether_hdr *eth);
 void worker_neigh_done(struct worker *w, uint8_t port, const struct ip_addr *addr, bool resolved);
-/* At the start of a turn: forget hints to entries that may be reused after it. */
+/* At the start of a turn: forget the last hop, and hints to entries that may be reused. */
 void worker_neigh_refresh(struct worker *w);
 void worker_neigh_housekeeping(struct worker *w);
 /* handoff.c */
 void worker_handoff(struct worker *w, uint8_t to, struct rte_mbuf *m);
 void worker_handoff_flush(struct worker *w);
 unsigned worker_handoff_poll(struct worker *w);
-/* tx.c: data at the Ethernet header. */
-void worker_tx(struct worker *w, uint8_t port, struct rte_mbuf *m);
+/* tx.c: what has gathered, for all ports or one. */
 void worker_tx_flush(struct worker *w);
+void worker_tx_flush_port(struct worker *w, uint8_t port);
 /* mailbox.c */
 unsigned worker_mailbox_poll(struct worker *w);
 unsigned worker_inject_poll(struct worker *w);
@@ -288,6 +301,19 @@ unsigned worker_inject_poll(struct worker *w);
  * (> 0). */
 int worker_fragment4(
 	struct worker *w, struct rte_mbuf *m, uint16_t mtu, struct rte_mbuf **out, unsigned max);
+/* Send at the end of the turn, or when a burst has gathered. Data at the Ethernet header. */
+static inline void
+worker_tx(struct worker *w, uint8_t port, struct rte_mbuf *m)
+{
+	struct tx_buffer *b = &w->tx[port];
+	unsigned n = b->n;
+
+	b->m[n] = m;
+	b->n = n + 1;
+	if (unlikely(n + 1 == BURST))
+		worker_tx_flush_port(w, port);
+}
+
 /* worker.c: one turn of the loop. The thread is the worker's, online in the grace periods. */
 void worker_turn(struct worker *w);
 /* The lcore's main function; arg is the struct worker. */
