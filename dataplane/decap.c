@@ -6,6 +6,7 @@
 #include <rte_ip.h>
 #include <rte_udp.h>
 
+#include "dataplane/fib_burst.h"
 #include "dataplane/worker.h"
 
 #define MOVED_STEP_NS NS_PER_SEC
@@ -17,12 +18,11 @@ struct opened {
 	unsigned n;
 };
 
-/* What came out, and whence it claims to come: IPv4 in host order. */
+/* What came out, and whence it claims to come. */
 struct inner {
 	struct fwd_packet packet[BURST];
-	unsigned n, n4, n6;
-	uint32_t source4[BURST];
-	uint8_t source6[BURST][16];
+	unsigned n;
+	struct fib_burst sources;
 };
 
 static void
@@ -103,21 +103,6 @@ select_sessions(struct worker *w, const struct rx_data *in, unsigned n, struct o
 	}
 }
 
-static struct ip_addr
-address_of(uint8_t family, const uint8_t *bytes)
-{
-	struct ip_addr a = {.family = family};
-
-	memcpy(a.bytes, bytes, family == IP_V4 ? 4 : 16);
-	return a;
-}
-
-static inline bool
-same_address(uint8_t family, const uint8_t *a, const uint8_t *b)
-{
-	return family == IP_V4 ? memcmp(a, b, 4) == 0 : memcmp(a, b, 16) == 0;
-}
-
 /*
  * At most so often for each peer: one that hops between two addresses would
  * fill the ring of events, and the log, with every packet.
@@ -137,29 +122,50 @@ tell_moved(struct worker *w, struct peer_dp *peer)
 		atomic_store_explicit(&peer->moved_ns, w->now_ns, memory_order_relaxed);
 }
 
+/*
+ * Is the peer still where this packet comes from, and do we answer from the
+ * address that it went to? Read without the lock: a torn read only leads to
+ * one more write.
+ */
+static inline bool
+same_endpoint(const struct endpoint_dp *known, const struct rx_data *d)
+{
+	const struct rte_udp_hdr *udp = (const void *)(d->wg - sizeof(*udp));
+
+	if (known->family != d->family || known->port_be != udp->src_port)
+		return false;
+	if (likely(d->family == IP_V4)) {
+		const struct rte_ipv4_hdr *ip = (const void *)d->l3;
+
+		return memcmp(known->addr, &ip->src_addr, 4) == 0 &&
+		       memcmp(known->source, &ip->dst_addr, 4) == 0;
+	} else {
+		const struct rte_ipv6_hdr *ip = (const void *)d->l3;
+
+		return memcmp(known->addr, ip->src_addr, 16) == 0 &&
+		       memcmp(known->source, ip->dst_addr, 16) == 0;
+	}
+}
+
 /* Roaming: the outer source of an authenticated packet is where the peer is now. */
-static void
+static __rte_noinline void
 learn_endpoint(struct worker *w, struct peer_dp *peer, const struct rx_data *d)
 {
 	const struct rte_udp_hdr *udp = (const void *)(d->wg - sizeof(*udp));
 	unsigned len = d->family == IP_V4 ? 4 : 16;
 	const uint8_t *src = d->l3 + (d->family == IP_V4 ? offsetof(struct rte_ipv4_hdr, src_addr)
 							 : offsetof(struct rte_ipv6_hdr, src_addr));
-	const uint8_t *dst = src + len;
-	struct endpoint_dp *known = &peer->endpoint, now = {.family = d->family};
-	struct ip_addr addr;
+	const struct endpoint_dp *known = &peer->endpoint;
+	struct endpoint_dp now = {.family = d->family, .port_be = udp->src_port};
+	struct ip_addr addr = {.family = d->family};
 	bool moved;
 
-	/* Read without the lock: a torn read only leads to one more write. */
-	moved = known->family != d->family || known->port_be != udp->src_port ||
-		!same_address(d->family, known->addr, src);
-	if (likely(!moved && same_address(d->family, known->source, dst)))
-		return;
-	now.port_be = udp->src_port;
+	memcpy(addr.bytes, src, len);
 	memcpy(now.addr, src, len);
-	memcpy(now.source, dst, len);
-	addr = address_of(d->family, src);
+	memcpy(now.source, src + len, len);
 	now.route = fib_lookup(w->fib, &addr)->route;
+	moved = known->family != now.family || known->port_be != now.port_be ||
+		memcmp(known->addr, now.addr, len) != 0;
 	if (peer_endpoint_write(peer, &now) && moved)
 		tell_moved(w, peer);
 }
@@ -167,7 +173,8 @@ learn_endpoint(struct worker *w, struct peer_dp *peer, const struct rx_data *d)
 /* Consecutive packets of a session that were accepted: counted together. */
 struct received {
 	struct session *session;
-	uint32_t packets, data_packets; /* data: not keepalives */
+	uint32_t packets;
+	uint32_t text; /* 0: nothing but keepalives */
 	uint64_t bytes;
 };
 
@@ -191,7 +198,7 @@ note_received(struct worker *w, const struct received *r)
 		s->refreshed = true;
 		worker_want_handshake(w, peer);
 	}
-	if (r->data_packets == 0)
+	if (r->text == 0)
 		return;
 	if (now - atomic_load_explicit(&peer->last_rx_data_ns, memory_order_relaxed) >
 		TIMESTAMP_STEP_NS)
@@ -205,15 +212,15 @@ note_received(struct worker *w, const struct received *r)
 /* One more packet; a run ends where the session changes. */
 static inline void
 count_received(struct worker *w, struct received *r, struct session *s, const struct rx_data *d,
-	bool is_data)
+	uint32_t text)
 {
-	if (s != r->session) {
+	if (unlikely(s != r->session)) {
 		if (r->session != NULL)
 			note_received(w, r);
 		*r = (struct received){.session = s};
 	}
 	r->packets++;
-	r->data_packets += is_data;
+	r->text |= text;
 	r->bytes += d->wg_len;
 }
 
@@ -234,15 +241,15 @@ confirm(struct worker *w, struct session *s)
 }
 
 /*
- * RFC 6040, 4.2: a congestion mark of the outer header goes to the inner one.
- * False where the inner packet cannot carry it.
+ * RFC 6040, 4.2: the outer header has a congestion mark, which goes to the
+ * inner one. False where the inner packet cannot carry it.
  */
-static bool
-combine_ecn4(struct rte_ipv4_hdr *ip, uint8_t outer_tos)
+static __rte_noinline bool
+combine_ecn4(struct rte_ipv4_hdr *ip)
 {
 	uint8_t was = ip->type_of_service;
 
-	if ((outer_tos & 3) != 3 || (was & 3) == 3)
+	if ((was & 3) == 3)
 		return true;
 	if ((was & 3) == 0)
 		return false;
@@ -256,13 +263,13 @@ combine_ecn4(struct rte_ipv4_hdr *ip, uint8_t outer_tos)
 	return true;
 }
 
-static bool
-combine_ecn6(struct rte_ipv6_hdr *ip, uint8_t outer_tos)
+static __rte_noinline bool
+combine_ecn6(struct rte_ipv6_hdr *ip)
 {
 	uint32_t vtc = rte_be_to_cpu_32(ip->vtc_flow);
 	uint8_t was = (vtc >> 20) & 3;
 
-	if ((outer_tos & 3) != 3 || was == 3)
+	if (was == 3)
 		return true;
 	if (was == 0)
 		return false;
@@ -271,14 +278,14 @@ combine_ecn6(struct rte_ipv6_hdr *ip, uint8_t outer_tos)
 }
 
 /* The length that the inner header claims, without padding; 0 if it is not an IP packet. */
-static uint32_t
+static inline uint32_t
 inner_length(const uint8_t *ip, uint32_t have, uint8_t *family)
 {
 	const struct rte_ipv4_hdr *v4 = (const void *)ip;
 	const struct rte_ipv6_hdr *v6 = (const void *)ip;
 	uint32_t total;
 
-	if (have >= sizeof(*v4) && ip[0] >> 4 == 4) {
+	if (likely(have >= sizeof(*v4) && ip[0] >> 4 == 4)) {
 		uint32_t header_len = (ip[0] & 0x0f) * 4;
 
 		*family = IP_V4;
@@ -294,19 +301,15 @@ inner_length(const uint8_t *ip, uint32_t have, uint8_t *family)
 	return 0;
 }
 
-static inline void
-note_source(struct inner *out, uint8_t family, const uint8_t *ip)
+static inline const uint8_t *
+inner_source(uint8_t family, const uint8_t *ip)
 {
-	const struct rte_ipv4_hdr *v4 = (const void *)ip;
-
-	if (family == IP_V4)
-		out->source4[out->n4++] = rte_be_to_cpu_32(v4->src_addr);
-	else
-		memcpy(out->source6[out->n6++], ip + offsetof(struct rte_ipv6_hdr, src_addr), 16);
+	return ip + (family == IP_V4 ? offsetof(struct rte_ipv4_hdr, src_addr)
+				     : offsetof(struct rte_ipv6_hdr, src_addr));
 }
 
 /* After authentication: replay, endpoint, keepalive, inner length. */
-static void
+static inline void
 deliver(struct worker *w, const struct rx_data *d, struct session *s, const struct aead_op *op,
 	struct received *received, struct inner *out)
 {
@@ -314,7 +317,6 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 	struct rte_mbuf *m = d->m;
 	uint32_t len;
 	uint8_t family = 0;
-	bool ecn_ok;
 
 	if (unlikely(op->result != AEAD_OK)) {
 		worker_drop(w, m, DROP_auth_failed, d->iface);
@@ -326,8 +328,9 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 	}
 	if (unlikely(!atomic_load_explicit(&s->confirmed, memory_order_relaxed)))
 		confirm(w, s);
-	learn_endpoint(w, peer, d);
-	count_received(w, received, s, d, op->length > 0);
+	if (unlikely(!same_endpoint(&peer->endpoint, d)))
+		learn_endpoint(w, peer, d);
+	count_received(w, received, s, d, op->length);
 	if (op->length == 0) { /* a keepalive has done its work */
 		rte_pktmbuf_free(m);
 		return;
@@ -337,13 +340,12 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 		worker_drop(w, m, DROP_inner_malformed, d->iface);
 		return;
 	}
-	ecn_ok = family == IP_V4 ? combine_ecn4((void *)op->data, d->tos)
-				 : combine_ecn6((void *)op->data, d->tos);
-	if (unlikely(!ecn_ok)) {
+	if (unlikely((d->tos & 3) == 3) && !(family == IP_V4 ? combine_ecn4((void *)op->data)
+							     : combine_ecn6((void *)op->data))) {
 		worker_drop(w, m, DROP_ecn_invalid, d->iface);
 		return;
 	}
-	note_source(out, family, op->data);
+	fib_burst_add(&out->sources, family, inner_source(family, op->data));
 	m->data_off = (uint16_t)(op->data - (uint8_t *)m->buf_addr);
 	m->data_len = m->pkt_len = len;
 	out->packet[out->n++] = (struct fwd_packet){
@@ -356,21 +358,16 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 }
 
 /* Cryptokey routing: the longest allowed-IP of the source must be this very peer's. */
-static void
+static inline void
 check_sources(struct worker *w, struct inner *in)
 {
-	uint32_t entry4[BURST], entry6[BURST];
-	unsigned n4 = 0, n6 = 0, kept = 0;
+	unsigned kept = 0;
 
-	if (in->n4 > 0)
-		fib_lookup4(w->fib, in->source4, entry4, in->n4);
-	if (in->n6 > 0)
-		fib_lookup6(w->fib, in->source6, entry6, in->n6);
+	fib_burst_lookup(w->fib, &in->sources);
 	for (unsigned i = 0; i < in->n; i++) {
 		struct fwd_packet *p = &in->packet[i];
-		uint32_t entry = p->family == IP_V4 ? entry4[n4++] : entry6[n6++];
 
-		if (unlikely(w->fib->entries[entry].owner != p->from_peer)) {
+		if (unlikely(w->fib->entries[in->sources.entry[i]].owner != p->from_peer)) {
 			worker_drop(w, p->m, DROP_source_not_allowed, p->iface);
 			continue;
 		}
@@ -394,7 +391,8 @@ worker_decap(struct worker *w, struct rx_data *in, unsigned n)
 		return;
 	aead_open_burst(w->aead, opened.op, opened.n);
 	worker_stage_done(w, STAGE_open, opened.n);
-	inner.n = inner.n4 = inner.n6 = 0;
+	inner.n = inner.sources.n4 = inner.sources.n6 = 0;
+	inner.sources.is6 = 0;
 	for (unsigned i = 0; i < opened.n; i++)
 		deliver(w, opened.data[i], opened.session[i], &opened.op[i], &received, &inner);
 	if (received.session != NULL)

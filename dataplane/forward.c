@@ -5,6 +5,7 @@
  */
 #include <rte_ip.h>
 
+#include "dataplane/fib_burst.h"
 #include "dataplane/worker.h"
 
 #define FRAGMENTS_MAX 16 /* of one packet: 9000 bytes at an MTU of 576 */
@@ -59,7 +60,7 @@ punt_local(struct worker *w, const struct fwd_packet *p)
 static bool
 decrement_ttl(const struct fwd_packet *p)
 {
-	if (p->from_peer == PKT_NO_PEER && p->port == PORT_MAX)
+	if (p->port == PORT_MAX)
 		return true;
 	if (p->family == IP_V4) {
 		struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(p->m, struct rte_ipv4_hdr *);
@@ -116,16 +117,20 @@ struct out {
 	unsigned n_encap;
 };
 
+static inline const uint8_t *
+destination(const struct fwd_packet *p)
+{
+	return rte_pktmbuf_mtod_offset(p->m, const uint8_t *,
+		p->family == IP_V4 ? offsetof(struct rte_ipv4_hdr, dst_addr)
+				   : offsetof(struct rte_ipv6_hdr, dst_addr));
+}
+
 /* Into a tunnel or out of a port; the packet fits. */
 static inline void
 send_one(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *out)
 {
-	const uint8_t *ip = rte_pktmbuf_mtod(p->m, const uint8_t *);
-
 	if (fib_kind(dst) != FIB_PEER) {
-		worker_output(w, p->m, dst, p->family,
-			ip + (p->family == IP_V4 ? offsetof(struct rte_ipv4_hdr, dst_addr)
-						 : offsetof(struct rte_ipv6_hdr, dst_addr)));
+		worker_output(w, p->m, dst, p->family, destination(p));
 		return;
 	}
 	if (out->n_encap == BURST) {
@@ -141,7 +146,7 @@ send_one(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *
 	};
 }
 
-static void
+static __rte_noinline void
 send_fragments(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint16_t mtu,
 	uint8_t iface, struct out *out)
 {
@@ -159,48 +164,34 @@ send_fragments(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint16
 	}
 }
 
-static inline void
-forward_one(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint16_t mtu, uint8_t iface,
-	struct out *out)
-{
-	if (unlikely(martian_source(p)))
-		worker_drop(w, p->m, DROP_martian, p->iface);
-	else if (unlikely(!decrement_ttl(p)))
-		worker_drop_icmp(w, p, DROP_ttl_exceeded, iface, ERROR_TTL_EXCEEDED, 0);
-	else if (likely(p->m->pkt_len <= mtu))
-		send_one(w, p, dst, out);
-	else if (dont_fragment(p))
-		worker_drop_icmp(w, p, DROP_over_mtu, iface, ERROR_TOO_BIG, mtu);
-	else
-		send_fragments(w, p, dst, mtu, iface, out);
-}
+/* A way out: how much fits, and whose drops are counted there. */
+struct way {
+	uint16_t mtu;
+	uint8_t iface;
+};
 
-static inline void
-to_peer(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *out)
+/* Into a tunnel; false where the packet must not go there, and then it is gone. */
+static inline bool
+way_to_peer(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct way *way)
 {
 	const struct peer_dp *peer = worker_peer(w, fib_id(dst));
 	const struct iface_dp *iface;
 
 	if (unlikely(peer == NULL)) {
 		worker_drop_icmp(w, p, DROP_no_peer, p->iface, ERROR_HOST_UNREACHABLE, 0);
-		return;
+		return false;
 	}
 	iface = &w->dp->ifaces[peer->iface];
 	if (p->from_peer != PKT_NO_PEER && !(iface->hairpin && w->dp->ifaces[p->iface].hairpin)) {
 		worker_drop_icmp(w, p, DROP_hairpin_denied, p->iface, ERROR_PROHIBITED, 0);
-		return;
+		return false;
 	}
-	forward_one(w, p, dst, iface->mtu, peer->iface, out);
-}
-
-static inline void
-to_port(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint8_t port, struct out *out)
-{
-	forward_one(w, p, dst, w->dp->ports.port[port].mtu, PKT_NO_IFACE, out);
+	*way = (struct way){.mtu = iface->mtu, .iface = peer->iface};
+	return true;
 }
 
 /* What goes neither into a tunnel nor out of a port. */
-static void
+static __rte_noinline void
 end_here(struct worker *w, const struct fwd_packet *p, fib_dst dst)
 {
 	switch (fib_kind(dst)) {
@@ -221,59 +212,86 @@ end_here(struct worker *w, const struct fwd_packet *p, fib_dst dst)
 	}
 }
 
-static inline void
-dispatch(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *out)
+/* False: the packet is gone. */
+static inline bool
+find_way(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct way *way)
 {
-	if (fib_kind(dst) == FIB_PEER)
-		to_peer(w, p, dst, out);
-	else if (fib_kind(dst) == FIB_PORT)
-		to_port(w, p, dst, (uint8_t)fib_id(dst), out);
-	else if (fib_kind(dst) == FIB_VIA)
-		to_port(w, p, dst, w->fib->gateways[fib_id(dst)].port, out);
-	else
+	uint32_t port;
+
+	switch (fib_kind(dst)) {
+	case FIB_PEER:
+		return way_to_peer(w, p, dst, way);
+	case FIB_PORT:
+		port = fib_id(dst);
+		break;
+	case FIB_VIA:
+		port = w->fib->gateways[fib_id(dst)].port;
+		break;
+	default:
 		end_here(w, p, dst);
+		return false;
+	}
+	*way = (struct way){.mtu = w->dp->ports.port[port].mtu, .iface = PKT_NO_IFACE};
+	return true;
 }
 
 static inline void
-prefetch_peers(const struct worker *w, const fib_dst *dst, unsigned n)
+dispatch(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *out)
 {
+	struct way way;
+
+	if (unlikely(!find_way(w, p, dst, &way)))
+		return;
+	if (unlikely(martian_source(p)))
+		worker_drop(w, p->m, DROP_martian, p->iface);
+	else if (unlikely(!decrement_ttl(p)))
+		worker_drop_icmp(w, p, DROP_ttl_exceeded, way.iface, ERROR_TTL_EXCEEDED, 0);
+	else if (likely(p->m->pkt_len <= way.mtu))
+		send_one(w, p, dst, out);
+	else if (dont_fragment(p))
+		worker_drop_icmp(w, p, DROP_over_mtu, way.iface, ERROR_TOO_BIG, way.mtu);
+	else
+		send_fragments(w, p, dst, way.mtu, way.iface, out);
+}
+
+static inline bool
+begins_peer(const fib_dst *dst, unsigned i)
+{
+	return fib_kind(dst[i]) == FIB_PEER && (i == 0 || dst[i] != dst[i - 1]);
+}
+
+/* Where each packet goes; what is known of peers among them is on its way into the cache. */
+static inline void
+find_destinations(struct worker *w, const struct fwd_packet *in, unsigned n, fib_dst *dst)
+{
+	struct fib_burst burst;
+	bool peers = false;
+
+	burst.n4 = burst.n6 = 0;
+	burst.is6 = 0;
 	for (unsigned i = 0; i < n; i++)
-		if (fib_kind(dst[i]) == FIB_PEER && (i == 0 || dst[i] != dst[i - 1]))
+		fib_burst_add(&burst, in[i].family, destination(&in[i]));
+	fib_burst_lookup(w->fib, &burst);
+	for (unsigned i = 0; i < n; i++) {
+		dst[i] = w->fib->entries[burst.entry[i]].forward;
+		if (begins_peer(dst, i)) {
+			rte_prefetch0(&w->dp->peers[fib_id(dst[i])]);
+			peers = true;
+		}
+	}
+	for (unsigned i = 0; peers && i < n; i++)
+		if (begins_peer(dst, i))
 			rte_prefetch0(worker_peer(w, fib_id(dst[i])));
 }
 
 void
 worker_forward(struct worker *w, const struct fwd_packet *in, unsigned n)
 {
-	uint32_t ip4[BURST], entry4[BURST], entry6[BURST];
-	uint8_t ip6[BURST][16];
 	fib_dst dst[BURST];
-	unsigned n4 = 0, n6 = 0;
 	struct out out;
 
 	out.n_encap = 0;
-	for (unsigned i = 0; i < n; i++) {
-		const uint8_t *ip = rte_pktmbuf_mtod(in[i].m, const uint8_t *);
-
-		if (in[i].family == IP_V4)
-			ip4[n4++] = rte_be_to_cpu_32(
-				((const struct rte_ipv4_hdr *)(const void *)ip)->dst_addr);
-		else
-			memcpy(ip6[n6++], ip + offsetof(struct rte_ipv6_hdr, dst_addr), 16);
-	}
-	if (n4 > 0)
-		fib_lookup4(w->fib, ip4, entry4, n4);
-	if (n6 > 0)
-		fib_lookup6(w->fib, ip6, entry6, n6);
-	n4 = n6 = 0;
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t entry = in[i].family == IP_V4 ? entry4[n4++] : entry6[n6++];
-
-		dst[i] = w->fib->entries[entry].forward;
-		if (fib_kind(dst[i]) == FIB_PEER && (i == 0 || dst[i] != dst[i - 1]))
-			rte_prefetch0(&w->dp->peers[fib_id(dst[i])]);
-	}
-	prefetch_peers(w, dst, n);
+	find_destinations(w, in, n, dst);
 	for (unsigned i = 0; i < n; i++)
 		dispatch(w, &in[i], dst[i], &out);
 	worker_stage_done(w, STAGE_forward, n);

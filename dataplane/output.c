@@ -39,21 +39,6 @@ hop_addr(const struct next_hop *hop)
 	return a;
 }
 
-static inline void
-address_words(uint8_t family, const uint8_t *addr, uint64_t *low, uint64_t *high)
-{
-	uint32_t v4;
-
-	if (likely(family == IP_V4)) {
-		memcpy(&v4, addr, 4);
-		*low = v4;
-		*high = 0;
-	} else {
-		memcpy(low, addr, 8);
-		memcpy(high, addr + 8, 8);
-	}
-}
-
 /* The packed MAC, or a value without NEIGH_VALID. */
 static inline uint64_t
 neigh_hw(struct worker *w, const struct next_hop *hop)
@@ -104,20 +89,6 @@ worker_next_hop(struct worker *w, fib_dst dst, uint8_t family, const uint8_t *ad
 		return false;
 	put_ethernet(eth, &w->dp->ports.port[hop.port], family, hw);
 	return true;
-}
-
-static inline void
-add_ethernet(struct worker *w, struct rte_mbuf *m, uint8_t port, const struct rte_ether_hdr *eth)
-{
-	if (unlikely(m->data_off < sizeof(*eth))) {
-		worker_drop(w, m, DROP_no_mbuf, PKT_NO_IFACE);
-		return;
-	}
-	m->data_off -= sizeof(*eth);
-	m->data_len += sizeof(*eth);
-	m->pkt_len = m->data_len;
-	memcpy(rte_pktmbuf_mtod(m, void *), eth, sizeof(*eth));
-	worker_tx(w, port, m);
 }
 
 static struct neigh_hold *
@@ -178,16 +149,16 @@ hold_end(struct worker *w, struct neigh_hold *h, uint64_t hw)
 	for (; m != NULL; m = next) {
 		next = pkt_meta(m)->next;
 		if (hw & NEIGH_VALID)
-			add_ethernet(w, m, h->port, &eth);
+			worker_add_ethernet(w, m, h->port, &eth);
 		else
 			worker_drop(w, m, DROP_neigh_failed, PKT_NO_IFACE);
 	}
 	*h = (struct neigh_hold){.addr.family = IP_NONE};
 }
 
-/* A packet for a neighbour that was not the previous one's. */
-static __rte_noinline void
-output_next(struct worker *w, struct rte_mbuf *m, const struct last_hop *key, const uint8_t *addr)
+void
+worker_output_next(
+	struct worker *w, struct rte_mbuf *m, const struct last_hop *key, const uint8_t *addr)
 {
 	struct next_hop hop = next_hop_of(w, key->dst, key->family, addr);
 	uint64_t hw = neigh_hw(w, &hop);
@@ -198,28 +169,12 @@ output_next(struct worker *w, struct rte_mbuf *m, const struct last_hop *key, co
 		*last = *key;
 		last->port = hop.port;
 		put_ethernet(&last->ethernet, &w->dp->ports.port[hop.port], key->family, hw);
-		add_ethernet(w, m, hop.port, &last->ethernet);
+		worker_add_ethernet(w, m, hop.port, &last->ethernet);
 	} else {
 		struct ip_addr wanted = hop_addr(&hop);
 
 		hold(w, m, hop.port, &wanted);
 	}
-}
-
-void
-worker_output(
-	struct worker *w, struct rte_mbuf *m, fib_dst dst, uint8_t family, const uint8_t *addr)
-{
-	const struct last_hop *last = &w->last_hop;
-	struct last_hop key = {.dst = dst, .family = family};
-
-	if (fib_kind(dst) != FIB_VIA)
-		address_words(family, addr, &key.low, &key.high);
-	if (likely(last->dst == dst && last->low == key.low && last->high == key.high &&
-		    last->family == family))
-		add_ethernet(w, m, last->port, &last->ethernet);
-	else
-		output_next(w, m, &key, addr);
 }
 
 void

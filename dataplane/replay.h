@@ -36,6 +36,18 @@ replay_line(const struct replay_window *w, uint64_t counter)
 	return &w->ring[(counter / 64) % REPLAY_WORDS];
 }
 
+/* Clear the words that the window slides into. */
+static inline void
+replay_slide(struct replay_window *w, uint64_t counter)
+{
+	uint64_t from = w->greatest / 64, steps = counter / 64 - from;
+
+	if (steps > REPLAY_WORDS)
+		steps = REPLAY_WORDS;
+	for (uint64_t i = 1; i <= steps; i++)
+		w->ring[(from + i) % REPLAY_WORDS] = 0;
+}
+
 /*
  * True when the counter is new, and then it is not new any more. The same
  * counters as in Linux and wireguard-go pass: also the one exactly
@@ -44,25 +56,18 @@ replay_line(const struct replay_window *w, uint64_t counter)
 static inline bool
 replay_accept(struct replay_window *w, uint64_t counter)
 {
-	uint64_t word = counter / 64, bit = 1ULL << (counter % 64);
-	uint64_t *slot = &w->ring[word % REPLAY_WORDS];
+	uint64_t *slot = &w->ring[counter / 64 % REPLAY_WORDS];
+	uint64_t bit = UINT64_C(1) << (counter % 64);
 
-	if (__builtin_expect(counter >= REJECT_AFTER_MESSAGES, 0))
-		return false;
-	if (counter > w->greatest) {
-		uint64_t from = w->greatest / 64;
-		uint64_t steps = word - from;
-
-		if (steps > REPLAY_WORDS)
-			steps = REPLAY_WORDS;
-		for (uint64_t i = 1; i <= steps; i++)
-			w->ring[(from + i) % REPLAY_WORDS] = 0;
+	if (__builtin_expect(counter > w->greatest, 1)) {
+		if (__builtin_expect(counter >= REJECT_AFTER_MESSAGES, 0))
+			return false;
+		if (counter / 64 != w->greatest / 64)
+			replay_slide(w, counter);
 		w->greatest = counter;
-	} else if (w->greatest - counter > REPLAY_WINDOW) {
+	} else if (w->greatest - counter > REPLAY_WINDOW || (*slot & bit) != 0) {
 		return false;
 	}
-	if (*slot & bit)
-		return false;
 	*slot |= bit;
 	return true;
 }

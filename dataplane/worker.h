@@ -276,9 +276,9 @@ void worker_encap(struct worker *w, const struct encap_packet *in, unsigned n);
 void worker_stage(struct worker *w, struct peer_dp *peer, struct rte_mbuf *m);
 void worker_flush_staged(struct worker *w, uint32_t peer_id);
 void worker_drop_staged(struct worker *w, uint32_t peer_id);
-/* output.c: data at a complete IP packet for dst (FIB_PORT or FIB_VIA), whose address is addr. */
-void worker_output(
-	struct worker *w, struct rte_mbuf *m, fib_dst dst, uint8_t family, const uint8_t *addr);
+/* output.c: the way of worker_output for a neighbour that was not the previous packet's. */
+void worker_output_next(
+	struct worker *w, struct rte_mbuf *m, const struct last_hop *key, const uint8_t *addr);
 /* Fill in the Ethernet header of packets that go there; false when the neighbour is not resolved.
  */
 bool worker_next_hop(struct worker *w, fib_dst dst, uint8_t family, const uint8_t *addr,
@@ -312,6 +312,52 @@ worker_tx(struct worker *w, uint8_t port, struct rte_mbuf *m)
 	b->n = n + 1;
 	if (unlikely(n + 1 == BURST))
 		worker_tx_flush_port(w, port);
+}
+
+static inline void
+worker_add_ethernet(struct worker *w, struct rte_mbuf *m, uint8_t port, const struct rte_ether_hdr *eth)
+{
+	if (unlikely(m->data_off < sizeof(*eth))) {
+		worker_drop(w, m, DROP_no_mbuf, PKT_NO_IFACE);
+		return;
+	}
+	m->data_off -= sizeof(*eth);
+	m->data_len += sizeof(*eth);
+	m->pkt_len = m->data_len;
+	memcpy(rte_pktmbuf_mtod(m, void *), eth, sizeof(*eth));
+	worker_tx(w, port, m);
+}
+
+static inline void
+address_words(uint8_t family, const uint8_t *addr, uint64_t *low, uint64_t *high)
+{
+	uint32_t v4;
+
+	if (likely(family == IP_V4)) {
+		memcpy(&v4, addr, 4);
+		*low = v4;
+		*high = 0;
+	} else {
+		memcpy(low, addr, 8);
+		memcpy(high, addr + 8, 8);
+	}
+}
+
+/* Data at a complete IP packet for dst (FIB_PORT or FIB_VIA), whose address is addr. */
+static inline void
+worker_output(
+	struct worker *w, struct rte_mbuf *m, fib_dst dst, uint8_t family, const uint8_t *addr)
+{
+	const struct last_hop *last = &w->last_hop;
+	struct last_hop key = {.dst = dst, .family = family};
+
+	if (fib_kind(dst) != FIB_VIA)
+		address_words(family, addr, &key.low, &key.high);
+	if (likely(((last->dst ^ dst) | (last->family ^ family) | (last->low ^ key.low) |
+			   (last->high ^ key.high)) == 0))
+		worker_add_ethernet(w, m, last->port, &last->ethernet);
+	else
+		worker_output_next(w, m, &key, addr);
 }
 
 /* worker.c: one turn of the loop. The thread is the worker's, online in the grace periods. */
