@@ -53,12 +53,10 @@ prefetch_peer(const struct worker *w, const struct session *s)
 	rte_prefetch0(&w->peers[s->peer_id]);
 }
 
-/* Which session, and may it receive: nothing of it changes before the packet authenticates. */
-static void
-select_sessions(struct worker *w, const struct rx_data *in, unsigned n, struct opened *out)
+/* The sessions that the indices might be of, on their way into the cache. */
+static inline void
+find_candidates(struct worker *w, const struct rx_data *in, unsigned n, struct session **candidates)
 {
-	struct session *candidates[BURST];
-
 	for (unsigned i = 0; i < n; i++) {
 		const struct message_data *msg = (const void *)in[i].wg;
 
@@ -69,38 +67,68 @@ select_sessions(struct worker *w, const struct rx_data *in, unsigned n, struct o
 		rte_prefetch0(candidates[i]);
 		rte_prefetch0((const uint8_t *)candidates[i] + offsetof(struct session, confirmed));
 	}
-	out->n = 0;
+}
+
+/* May the session receive a message with this index, here and now? */
+static inline bool
+usable(struct worker *w, const struct session *s, const struct rx_data *d, uint32_t index)
+{
+	if (unlikely(s == NULL || s->local_index != index || s->iface != d->iface)) {
+		worker_drop(w, d->m, DROP_unknown_index, d->iface);
+		return false;
+	}
+	if (unlikely(w->now_ns >= s->reject_ns)) {
+		worker_drop(w, d->m, DROP_session_expired, d->iface);
+		return false;
+	}
+	if (unlikely(s->owner != w->id)) {
+		handoff_data(w, d, s->owner);
+		return false;
+	}
+	prefetch_peer(w, s);
+	return true;
+}
+
+/*
+ * Consecutive messages of a session are judged once: index and interface are
+ * compared with those of the last one that was found usable. Nothing of a
+ * session changes before the message authenticates.
+ */
+static inline void
+select_sessions(struct worker *w, const struct rx_data *in, unsigned n, struct opened *out)
+{
+	struct session *candidates[BURST], *s = NULL;
+	unsigned kept = 0;
+
+	find_candidates(w, in, n, candidates);
 	for (unsigned i = 0; i < n; i++) {
-		const struct message_data *msg = (const void *)in[i].wg;
-		struct session *s = candidates[i];
+		const struct rx_data *d = &in[i];
+		const struct message_data *msg = (const void *)d->wg;
+		uint32_t index = rte_le_to_cpu_32(msg->receiver_index_le);
 		uint64_t counter = rte_le_to_cpu_64(msg->counter_le);
 
-		if (s == NULL || s->local_index != rte_le_to_cpu_32(msg->receiver_index_le) ||
-			s->iface != in[i].iface) {
-			worker_drop(w, in[i].m, DROP_unknown_index, in[i].iface);
-			continue;
+		if (s == NULL || s->local_index != index || s->iface != d->iface) {
+			s = candidates[i];
+			if (!usable(w, s, d, index)) {
+				s = NULL;
+				continue;
+			}
 		}
-		if (w->now_ns >= s->reject_ns || counter >= REJECT_AFTER_MESSAGES) {
-			worker_drop(w, in[i].m, DROP_session_expired, in[i].iface);
-			continue;
-		}
-		if (s->owner != w->id) {
-			handoff_data(w, &in[i], s->owner);
+		if (unlikely(counter >= REJECT_AFTER_MESSAGES)) {
+			worker_drop(w, d->m, DROP_session_expired, d->iface);
 			continue;
 		}
 		rte_prefetch0(replay_line(&s->replay, counter));
-		if (out->n == 0 || s != out->session[out->n - 1])
-			prefetch_peer(w, s);
-		out->data[out->n] = &in[i];
-		out->session[out->n] = s;
-		out->op[out->n] = (struct aead_op){
+		out->data[kept] = d;
+		out->session[kept] = s;
+		out->op[kept++] = (struct aead_op){
 			.key = s->recv_key,
 			.counter = counter,
-			.data = in[i].wg + sizeof(*msg),
-			.length = in[i].wg_len - MESSAGE_DATA_OVERHEAD,
+			.data = d->wg + sizeof(*msg),
+			.length = d->wg_len - MESSAGE_DATA_OVERHEAD,
 		};
-		out->n++;
 	}
+	out->n = kept;
 }
 
 /*
@@ -350,6 +378,7 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 	m->data_len = m->pkt_len = len;
 	out->packet[out->n++] = (struct fwd_packet){
 		.m = m,
+		.ip = op->data,
 		.from_peer = s->peer_id,
 		.family = family,
 		.iface = d->iface,

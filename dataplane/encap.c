@@ -79,6 +79,7 @@ refuse_no_endpoint(struct worker *w, const struct encap_packet *p, uint8_t iface
 {
 	struct fwd_packet fwd = {
 		.m = p->m,
+		.ip = rte_pktmbuf_mtod(p->m, uint8_t *),
 		.from_peer = p->from_peer,
 		.iface = p->from_iface,
 		.port = p->from_port,
@@ -88,7 +89,7 @@ refuse_no_endpoint(struct worker *w, const struct encap_packet *p, uint8_t iface
 		worker_drop(w, p->m, DROP_no_endpoint, iface);
 		return;
 	}
-	fwd.family = *rte_pktmbuf_mtod(p->m, uint8_t *) >> 4;
+	fwd.family = *fwd.ip >> 4;
 	worker_drop_icmp(w, &fwd, DROP_no_endpoint, iface, ERROR_HOST_UNREACHABLE, 0);
 }
 

@@ -14,7 +14,7 @@
 static bool
 is_discovery(const struct fwd_packet *p)
 {
-	const uint8_t *ip = rte_pktmbuf_mtod(p->m, const uint8_t *);
+	const uint8_t *ip = p->ip;
 
 	return p->family == IP_V6 && p->m->data_len > sizeof(struct rte_ipv6_hdr) &&
 	       ip[offsetof(struct rte_ipv6_hdr, proto)] == IPPROTO_ICMPV6 &&
@@ -25,7 +25,7 @@ is_discovery(const struct fwd_packet *p)
 static void
 punt_local(struct worker *w, const struct fwd_packet *p)
 {
-	const uint8_t *ip = rte_pktmbuf_mtod(p->m, const uint8_t *);
+	const uint8_t *ip = p->ip;
 	bool fragment;
 
 	/* No reassembly: RFC 791's offset and more-fragments, or RFC 8200's fragment header. */
@@ -63,7 +63,7 @@ decrement_ttl(const struct fwd_packet *p)
 	if (p->port == PORT_MAX)
 		return true;
 	if (p->family == IP_V4) {
-		struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(p->m, struct rte_ipv4_hdr *);
+		struct rte_ipv4_hdr *ip = (void *)p->ip;
 		uint32_t sum;
 
 		if (ip->time_to_live <= 1)
@@ -73,7 +73,7 @@ decrement_ttl(const struct fwd_packet *p)
 		sum = ip->hdr_checksum + rte_cpu_to_be_16(0x0100);
 		ip->hdr_checksum = (uint16_t)(sum + (sum >= 0xffff));
 	} else {
-		struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(p->m, struct rte_ipv6_hdr *);
+		struct rte_ipv6_hdr *ip = (void *)p->ip;
 
 		if (ip->hop_limits <= 1)
 			return false;
@@ -85,7 +85,7 @@ decrement_ttl(const struct fwd_packet *p)
 static bool
 dont_fragment(const struct fwd_packet *p)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(p->m, const struct rte_ipv4_hdr *);
+	const struct rte_ipv4_hdr *ip = (const void *)p->ip;
 
 	return p->family == IP_V6 || (ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG));
 }
@@ -97,7 +97,7 @@ dont_fragment(const struct fwd_packet *p)
 static bool
 martian_source(const struct fwd_packet *p)
 {
-	const uint8_t *ip = rte_pktmbuf_mtod(p->m, const uint8_t *);
+	const uint8_t *ip = p->ip;
 	const uint8_t *src6 = ip + offsetof(struct rte_ipv6_hdr, src_addr);
 	uint64_t high, low;
 	uint8_t first;
@@ -120,9 +120,8 @@ struct out {
 static inline const uint8_t *
 destination(const struct fwd_packet *p)
 {
-	return rte_pktmbuf_mtod_offset(p->m, const uint8_t *,
-		p->family == IP_V4 ? offsetof(struct rte_ipv4_hdr, dst_addr)
-				   : offsetof(struct rte_ipv6_hdr, dst_addr));
+	return p->ip + (p->family == IP_V4 ? offsetof(struct rte_ipv4_hdr, dst_addr)
+					   : offsetof(struct rte_ipv6_hdr, dst_addr));
 }
 
 /* Into a tunnel or out of a port; the packet fits. */
@@ -160,6 +159,7 @@ send_fragments(struct worker *w, const struct fwd_packet *p, fib_dst dst, uint16
 	}
 	for (int i = 0; i < n; i++) {
 		f.m = fragments[i];
+		f.ip = rte_pktmbuf_mtod(f.m, uint8_t *);
 		send_one(w, &f, dst, out);
 	}
 }

@@ -108,6 +108,7 @@ worker_inject_poll(struct worker *w)
 		else
 			inner[n_inner++] = (struct fwd_packet){
 				.m = m[i],
+				.ip = rte_pktmbuf_mtod(m[i], uint8_t *),
 				.from_peer = PKT_NO_PEER,
 				.family = *rte_pktmbuf_mtod(m[i], uint8_t *) >> 4,
 				.iface = PKT_NO_IFACE,

@@ -158,17 +158,18 @@ hold_end(struct worker *w, struct neigh_hold *h, uint64_t hw)
 
 void
 worker_output_next(
-	struct worker *w, struct rte_mbuf *m, const struct last_hop *key, const uint8_t *addr)
+	struct worker *w, struct rte_mbuf *m, fib_dst dst, uint8_t family, const uint8_t *addr)
 {
-	struct next_hop hop = next_hop_of(w, key->dst, key->family, addr);
+	struct next_hop hop = next_hop_of(w, dst, family, addr);
 	uint64_t hw = neigh_hw(w, &hop);
 
 	if (likely(hw & NEIGH_VALID)) {
 		struct last_hop *last = &w->last_hop;
 
-		*last = *key;
-		last->port = hop.port;
-		put_ethernet(&last->ethernet, &w->dp->ports.port[hop.port], key->family, hw);
+		*last = (struct last_hop){.dst = dst, .family = family, .port = hop.port};
+		if (fib_kind(dst) != FIB_VIA)
+			address_words(family, addr, &last->low, &last->high);
+		put_ethernet(&last->ethernet, &w->dp->ports.port[hop.port], family, hw);
 		worker_add_ethernet(w, m, hop.port, &last->ethernet);
 	} else {
 		struct ip_addr wanted = hop_addr(&hop);

@@ -132,16 +132,17 @@ classify_udp(struct worker *w, const struct port *port, struct rte_mbuf *m, uint
 }
 
 static inline void
-to_forward(const struct port *port, struct rte_mbuf *m, uint8_t family, struct classified *out)
+to_forward(const struct port *port, struct rte_mbuf *m, void *ip, uint16_t len, uint8_t family,
+	struct classified *out)
 {
 	m->data_off += RTE_ETHER_HDR_LEN;
-	m->data_len -= RTE_ETHER_HDR_LEN;
-	m->pkt_len = m->data_len;
+	m->data_len = m->pkt_len = len; /* without Ethernet padding */
 	/* Outer headers may come before it, padding and tag behind it. */
-	rte_prefetch0(rte_pktmbuf_mtod(m, uint8_t *) - RTE_CACHE_LINE_SIZE);
-	rte_prefetch0(rte_pktmbuf_mtod_offset(m, uint8_t *, m->data_len));
+	rte_prefetch0((uint8_t *)ip - RTE_CACHE_LINE_SIZE);
+	rte_prefetch0((uint8_t *)ip + len);
 	out->plain[out->n_plain++] = (struct fwd_packet){
 		.m = m,
+		.ip = ip,
 		.from_peer = PKT_NO_PEER,
 		.family = family,
 		.iface = PKT_NO_IFACE,
@@ -185,14 +186,13 @@ static inline void
 ipv4_payload(struct worker *w, const struct port *port, struct rte_mbuf *m, struct rte_ipv4_hdr *ip,
 	uint16_t header_len, uint16_t total, struct classified *out)
 {
-	m->data_len = m->pkt_len = RTE_ETHER_HDR_LEN + total; /* without Ethernet padding */
 	if (ip->next_proto_id == IPPROTO_UDP &&
 		(ip->fragment_offset &
 			rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) == 0 &&
 		classify_udp(w, port, m, (uint8_t *)ip, header_len, total - header_len, IP_V4,
 			ip->type_of_service, out))
 		return;
-	to_forward(port, m, IP_V4, out);
+	to_forward(port, m, ip, total, IP_V4, out);
 }
 
 static void
@@ -228,7 +228,7 @@ classify_ipv4(struct worker *w, const struct port *port, struct rte_mbuf *m, boo
 }
 
 static void
-punt_local6(struct worker *w, const struct port *port, struct rte_mbuf *m)
+punt_local6(struct worker *w, const struct port *port, struct rte_mbuf *m, uint16_t len)
 {
 	*pkt_meta(m) = (struct pkt_meta){
 		.kind = PKT_PUNT_LOCAL,
@@ -238,7 +238,8 @@ punt_local6(struct worker *w, const struct port *port, struct rte_mbuf *m)
 		.l3_off = RTE_ETHER_HDR_LEN,
 		.peer_id = PKT_NO_PEER,
 	};
-	rte_pktmbuf_adj(m, RTE_ETHER_HDR_LEN);
+	m->data_off += RTE_ETHER_HDR_LEN;
+	m->data_len = m->pkt_len = len;
 	worker_punt(w, m, PUNT_RING_LOCAL);
 }
 
@@ -269,19 +270,18 @@ classify_ipv6(struct worker *w, const struct port *port, struct rte_mbuf *m, boo
 		worker_drop(w, m, DROP_rx_unsupported, PKT_NO_IFACE);
 		return;
 	}
-	m->data_len = m->pkt_len = RTE_ETHER_HDR_LEN + total;
 	if (ip->proto == IPPROTO_UDP && classify_udp(w, port, m, (uint8_t *)ip, sizeof(*ip),
 						total - sizeof(*ip), IP_V6, vtc >> 20, out))
 		return;
 	/* Neighbour discovery is link-local or multicast; nothing else of these is for us. */
 	if (dst[0] == 0xff || (dst[0] == 0xfe && (dst[1] & 0xc0) == 0x80)) {
 		if (ip->proto == IPPROTO_ICMPV6)
-			punt_local6(w, port, m);
+			punt_local6(w, port, m, total);
 		else
 			worker_drop(w, m, DROP_rx_unsupported, PKT_NO_IFACE);
 		return;
 	}
-	to_forward(port, m, IP_V6, out);
+	to_forward(port, m, ip, total, IP_V6, out);
 }
 
 /* Every frame, whatever is in it. */

@@ -32,12 +32,13 @@ send_all(struct worker *w, struct tx_buffer *b, const struct port *port)
 		worker_drop(w, b->m[i], DROP_tx_full, PKT_NO_IFACE);
 }
 
-void
-worker_tx_flush_port(struct worker *w, uint8_t port_id)
+/* Empty a port's buffer one way or the other; how many packets it was. */
+static unsigned
+flush_port(struct worker *w, uint8_t port_id)
 {
 	const struct port *port = &w->dp->ports.port[port_id];
 	struct tx_buffer *b = &w->tx[port_id];
-	uint64_t start = rte_rdtsc(), cycles;
+	unsigned n = b->n;
 
 	if (unlikely(!atomic_load_explicit(&port->link_up, memory_order_relaxed)))
 		drop_all(w, b, DROP_link_down);
@@ -45,18 +46,31 @@ worker_tx_flush_port(struct worker *w, uint8_t port_id)
 		hand_off_all(w, b, port);
 	else
 		send_all(w, b, port);
-	/* A full buffer is flushed in the middle of another stage: charge tx, not that one. */
+	b->n = 0;
+	return n;
+}
+
+void
+worker_tx_flush_full(struct worker *w, uint8_t port)
+{
+	uint64_t start = rte_rdtsc(), cycles;
+	unsigned n = flush_port(w, port);
+
+	/* In the middle of another stage: charge tx, not that one. */
 	cycles = rte_rdtsc() - start;
 	w->mark_tsc += cycles;
 	w->stats.stage_cycles[STAGE_tx] += cycles;
-	w->stats.stage_packets[STAGE_tx] += b->n;
-	b->n = 0;
+	w->stats.stage_packets[STAGE_tx] += n;
 }
 
 void
 worker_tx_flush(struct worker *w)
 {
+	unsigned n = 0;
+
 	for (uint8_t port = 0; port < w->dp->ports.n; port++)
 		if (w->tx[port].n > 0)
-			worker_tx_flush_port(w, port);
+			n += flush_port(w, port);
+	if (n > 0)
+		worker_stage_done(w, STAGE_tx, n);
 }

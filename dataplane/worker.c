@@ -64,29 +64,26 @@ housekeeping(struct worker *w)
 	worker_neigh_housekeeping(w);
 }
 
-/* What idle_turns says of the turn that is over, and what its cycles are charged to. */
+/* One reading of the TSC ends a turn and begins the next, so that busy and idle miss nothing. */
 static void
-account(struct worker *w, uint64_t start_tsc, unsigned work)
+begin_turn(struct worker *w)
 {
-	uint64_t cycles = rte_rdtsc() - start_tsc;
+	uint64_t now = rte_rdtsc();
 
-	if (work > 0) {
-		w->idle_turns = 0;
-		w->stats.busy_cycles += cycles;
-		return;
-	}
-	w->idle_turns++;
-	w->stats.idle_cycles += cycles;
+	if (w->idle_turns == 0)
+		w->stats.busy_cycles += now - w->turn_tsc;
+	else
+		w->stats.idle_cycles += now - w->turn_tsc;
+	w->turn_tsc = w->mark_tsc = now;
+	w->now_ns = dp_ns_of_tsc(now);
 }
 
 void
 worker_turn(struct worker *w)
 {
-	uint64_t start = rte_rdtsc();
 	unsigned work;
 
-	w->mark_tsc = start;
-	w->now_ns = dp_ns_of_tsc(start);
+	begin_turn(w);
 	worker_neigh_refresh(w);
 
 	work = worker_mailbox_poll(w);
@@ -103,7 +100,7 @@ worker_turn(struct worker *w)
 	rte_rcu_qsbr_quiescent(w->dp->qsbr, w->id);
 	if (w->dp->adaptive_idle && work == 0 && w->idle_turns >= IDLE_TURNS_BEFORE_NAP)
 		nap(w);
-	account(w, start, work);
+	w->idle_turns = work > 0 ? 0 : w->idle_turns + 1;
 }
 
 int
@@ -114,6 +111,7 @@ worker_main(void *arg)
 	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); /* naps are shorter than the default of 50 us */
 	rte_rcu_qsbr_thread_register(w->dp->qsbr, w->id);
 	rte_rcu_qsbr_thread_online(w->dp->qsbr, w->id);
+	w->turn_tsc = rte_rdtsc();
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed))
 		worker_turn(w);
 	rte_rcu_qsbr_thread_offline(w->dp->qsbr, w->id);

@@ -48,6 +48,7 @@ struct rx_data {
 /* A cleartext packet on its way through forward. */
 struct fwd_packet {
 	struct rte_mbuf *m; /* data at the IP header, exactly the IP packet */
+	uint8_t *ip; /* the header */
 	uint32_t from_peer; /* or PKT_NO_PEER */
 	uint8_t family;
 	uint8_t iface; /* of from_peer, or PKT_NO_IFACE */
@@ -126,9 +127,10 @@ struct worker {
 
 	/* A turn of the loop. */
 	uint64_t now_ns;
+	uint64_t turn_tsc; /* begin of the turn */
 	uint64_t mark_tsc; /* end of the last stage */
 	bool wake_control; /* something was put into a ring for control */
-	uint32_t idle_turns;
+	uint32_t idle_turns; /* without work up to now; 0: the last one had some */
 	uint64_t next_housekeeping_ns;
 
 	uint32_t n_staged;
@@ -278,7 +280,7 @@ void worker_flush_staged(struct worker *w, uint32_t peer_id);
 void worker_drop_staged(struct worker *w, uint32_t peer_id);
 /* output.c: the way of worker_output for a neighbour that was not the previous packet's. */
 void worker_output_next(
-	struct worker *w, struct rte_mbuf *m, const struct last_hop *key, const uint8_t *addr);
+	struct worker *w, struct rte_mbuf *m, fib_dst dst, uint8_t family, const uint8_t *addr);
 /* Fill in the Ethernet header of packets that go there; false when the neighbour is not resolved.
  */
 bool worker_next_hop(struct worker *w, fib_dst dst, uint8_t family, const uint8_t *addr,
@@ -291,9 +293,9 @@ void worker_neigh_housekeeping(struct worker *w);
 void worker_handoff(struct worker *w, uint8_t to, struct rte_mbuf *m);
 void worker_handoff_flush(struct worker *w);
 unsigned worker_handoff_poll(struct worker *w);
-/* tx.c: what has gathered, for all ports or one. */
+/* tx.c: what has gathered for all ports, at the end of a turn; or a full burst before that. */
 void worker_tx_flush(struct worker *w);
-void worker_tx_flush_port(struct worker *w, uint8_t port);
+void worker_tx_flush_full(struct worker *w, uint8_t port);
 /* mailbox.c */
 unsigned worker_mailbox_poll(struct worker *w);
 unsigned worker_inject_poll(struct worker *w);
@@ -311,7 +313,7 @@ worker_tx(struct worker *w, uint8_t port, struct rte_mbuf *m)
 	b->m[n] = m;
 	b->n = n + 1;
 	if (unlikely(n + 1 == BURST))
-		worker_tx_flush_port(w, port);
+		worker_tx_flush_full(w, port);
 }
 
 static inline void
@@ -349,15 +351,15 @@ worker_output(
 	struct worker *w, struct rte_mbuf *m, fib_dst dst, uint8_t family, const uint8_t *addr)
 {
 	const struct last_hop *last = &w->last_hop;
-	struct last_hop key = {.dst = dst, .family = family};
+	uint64_t low = 0, high = 0;
 
 	if (fib_kind(dst) != FIB_VIA)
-		address_words(family, addr, &key.low, &key.high);
-	if (likely(((last->dst ^ dst) | (last->family ^ family) | (last->low ^ key.low) |
-			   (last->high ^ key.high)) == 0))
+		address_words(family, addr, &low, &high);
+	if (likely(((last->dst ^ dst) | (last->family ^ family) | (last->low ^ low) |
+			   (last->high ^ high)) == 0))
 		worker_add_ethernet(w, m, last->port, &last->ethernet);
 	else
-		worker_output_next(w, m, &key, addr);
+		worker_output_next(w, m, dst, family, addr);
 }
 
 /* worker.c: one turn of the loop. The thread is the worker's, online in the grace periods. */
