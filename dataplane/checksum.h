@@ -32,4 +32,12 @@ checksum_finish(uint64_t sum)
 	return (uint16_t)~sum;
 }
 
+/* The same for a sum of at most 2^16 words. */
+static inline uint16_t
+checksum_finish32(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~(sum + (sum >> 16));
+}
+
 #endif

@@ -14,6 +14,12 @@
 #define OUTER4_LEN (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
 #define OUTER6_LEN (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv6_hdr) + sizeof(struct rte_udp_hdr))
 
+/*
+ * All workers together cannot reserve counters up to the limit from below
+ * this one, so that nobody looks again at what was reserved.
+ */
+#define LAST_RESERVATION (REJECT_AFTER_MESSAGES - WORKER_MAX * BURST)
+
 /* Consecutive packets of a burst for one peer: what they share is looked up once. */
 struct run {
 	struct peer_dp *peer;
@@ -24,9 +30,9 @@ struct run {
 };
 
 struct sealing {
-	struct rte_mbuf *m[BURST];
-	uint8_t ecn[BURST]; /* of the inner header, copied out */
+	struct rte_mbuf *m[BURST]; /* as they came: op says where the message is */
 	struct aead_op op[BURST];
+	uint8_t ecn[BURST]; /* of the inner header, copied out */
 	unsigned n; /* packets, in the order of the runs */
 	struct run runs[BURST];
 	unsigned n_runs;
@@ -39,9 +45,10 @@ struct outer {
 	uint8_t family;
 	bool resolved; /* the Ethernet header is filled in */
 	const struct port *port; /* NULL: no route */
+	uint32_t message_max; /* that fits the port's MTU */
 	uint32_t ip_sum; /* of the IPv4 header as it stands here */
 	uint32_t address_sum; /* of the addresses and the protocol */
-	uint32_t ports_sum;
+	uint32_t udp_sum; /* of these and the ports */
 };
 
 /* May the session send? A rekey that is due is asked for on the way. */
@@ -55,23 +62,13 @@ session_may_send(struct worker *w, struct peer_dp *peer, const struct session *s
 		return false;
 	}
 	counter = atomic_load_explicit(&s->send_counter, memory_order_relaxed);
-	if (unlikely(w->now_ns >= s->reject_ns || counter >= REJECT_AFTER_MESSAGES - BURST)) {
+	if (unlikely(w->now_ns >= s->reject_ns || counter >= LAST_RESERVATION)) {
 		worker_want_handshake(w, peer);
 		return false;
 	}
 	if (unlikely(w->now_ns >= s->rekey_send_ns || counter >= REKEY_AFTER_MESSAGES))
 		worker_want_handshake(w, peer);
 	return true;
-}
-
-static uint8_t
-inner_ecn(const struct rte_mbuf *m)
-{
-	const uint8_t *ip = rte_pktmbuf_mtod(m, const uint8_t *);
-
-	if (m->data_len == 0)
-		return 0;
-	return ip[0] >> 4 == 4 ? ip[1] & 3 : (ip[1] >> 4) & 3;
 }
 
 static void
@@ -153,41 +150,65 @@ select_session(struct worker *w, const struct encap_packet *p, struct sealing *o
 	if ((out->n_runs == 0 || out->runs[out->n_runs - 1].peer_id != p->peer_id) &&
 		!begin_run(w, p, out))
 		return;
-	out->m[out->n] = p->m;
-	out->ecn[out->n] = inner_ecn(p->m);
-	out->n++;
+	out->m[out->n++] = p->m;
 	out->runs[out->n_runs - 1].n++;
 }
 
+static inline uint8_t
+inner_ecn(const uint8_t *ip)
+{
+	return (ip[0] >> 4 == 4 ? ip[1] : ip[1] >> 4) & 3;
+}
+
 /* Padding, header and room for the tag around one inner packet of a single segment. */
-static bool
-frame_message(struct rte_mbuf *m, const struct session *s, uint16_t mtu, uint64_t counter,
+static inline bool
+frame_message(struct rte_mbuf *m, const struct session *s, uint32_t mtu, uint64_t counter,
 	struct aead_op *op)
 {
-	uint16_t len = m->data_len;
+	uint8_t *text = rte_pktmbuf_mtod(m, uint8_t *);
+	uint32_t len = m->data_len;
 	/* Never past the MTU, so that an observer learns nothing and no path breaks. */
-	uint16_t padded = RTE_MIN(RTE_ALIGN(len, MESSAGE_PADDING), RTE_MAX(len, mtu));
-	struct message_data *header;
+	uint32_t padded = RTE_MIN(RTE_ALIGN(len, MESSAGE_PADDING), RTE_MAX(len, mtu));
+	struct message_data *header = (struct message_data *)(void *)text - 1;
 
-	if (unlikely(rte_pktmbuf_headroom(m) < sizeof(*header) + OUTER6_LEN ||
-		     rte_pktmbuf_tailroom(m) < padded - len + NOISE_TAG_LEN))
+	if (unlikely(m->data_off < sizeof(*header) + OUTER6_LEN ||
+		     m->data_off + padded + NOISE_TAG_LEN > m->buf_len))
 		return false;
 	/* At most 15 bytes are padding; the tag will cover the rest. */
-	memset(rte_pktmbuf_mtod_offset(m, uint8_t *, len), 0, MESSAGE_PADDING);
-	m->data_off -= sizeof(*header);
-	m->data_len = sizeof(*header) + padded + NOISE_TAG_LEN;
-	m->pkt_len = m->data_len;
-	header = rte_pktmbuf_mtod(m, struct message_data *);
+	memset(text + len, 0, MESSAGE_PADDING);
 	header->type_le = rte_cpu_to_le_32(MESSAGE_DATA);
 	header->receiver_index_le = rte_cpu_to_le_32(s->remote_index);
 	header->counter_le = rte_cpu_to_le_64(counter);
 	*op = (struct aead_op){
 		.key = s->send_key,
 		.counter = counter,
-		.data = (uint8_t *)(header + 1),
+		.data = text,
 		.length = padded,
 	};
 	return true;
+}
+
+/* The packets of a run, the first of them at i; they come to stand from *kept on. */
+static inline void
+frame_run(struct worker *w, struct sealing *b, struct run *run, unsigned i, unsigned *kept)
+{
+	uint32_t mtu = w->dp->ifaces[run->peer->iface].mtu;
+	uint64_t counter = atomic_fetch_add_explicit(
+		&run->session->send_counter, run->n, memory_order_relaxed);
+	unsigned k = *kept;
+
+	for (unsigned end = i + run->n; i < end; i++, counter++) {
+		struct rte_mbuf *m = b->m[i];
+
+		if (unlikely(!frame_message(m, run->session, mtu, counter, &b->op[k]))) {
+			worker_drop(w, m, DROP_over_mtu, run->peer->iface);
+			continue;
+		}
+		b->ecn[k] = m->data_len == 0 ? 0 : inner_ecn(b->op[k].data);
+		b->m[k++] = m;
+	}
+	run->n = k - *kept;
+	*kept = k;
 }
 
 /* One atomic addition for each run of packets of the same session, in their order. */
@@ -197,26 +218,10 @@ frame_messages(struct worker *w, struct sealing *b)
 	unsigned i = 0, kept = 0;
 
 	for (unsigned r = 0; r < b->n_runs; r++) {
-		struct run *run = &b->runs[r];
-		unsigned n = run->n;
-		uint16_t mtu = w->dp->ifaces[run->peer->iface].mtu;
-		uint64_t counter = atomic_fetch_add_explicit(
-			&run->session->send_counter, n, memory_order_relaxed);
+		unsigned n = b->runs[r].n;
 
-		for (unsigned end = i + n; i < end; i++, counter++) {
-			bool last = counter >= REJECT_AFTER_MESSAGES;
-
-			if (unlikely(last || !frame_message(b->m[i], run->session, mtu, counter,
-						     &b->op[kept]))) {
-				worker_drop(w, b->m[i], last ? DROP_session_expired : DROP_over_mtu,
-					run->peer->iface);
-				run->n--;
-				continue;
-			}
-			b->m[kept] = b->m[i];
-			b->ecn[kept] = b->ecn[i];
-			kept++;
-		}
+		frame_run(w, b, &b->runs[r], i, &kept);
+		i += n;
 	}
 	b->n = kept;
 }
@@ -295,7 +300,8 @@ outer_begin(struct worker *w, const struct run *run, struct outer *o)
 	udp->dst_port = ep->port_be;
 	udp->dgram_len = 0;
 	udp->dgram_cksum = 0;
-	o->ports_sum = udp->src_port + udp->dst_port;
+	o->message_max = o->port->mtu - (o->len - RTE_ETHER_HDR_LEN);
+	o->udp_sum = o->address_sum + udp->src_port + udp->dst_port;
 }
 
 /* Ask the port for the checksums that it has granted; what it wants to find is filled in. */
@@ -324,29 +330,29 @@ offload_checksums(struct rte_mbuf *m, const struct outer *o, struct rte_udp_hdr 
  * The message is summed before the headers stand in front of it: a wide load
  * over stores that have just been made would wait for them.
  */
-static void
-outer_put(struct worker *w, struct rte_mbuf *m, const struct outer *o, uint8_t ecn)
+static inline void
+outer_put(struct worker *w, struct rte_mbuf *m, const struct outer *o, const struct aead_op *op,
+	uint8_t ecn)
 {
-	uint16_t wg_len = m->data_len, udp_len_be;
-	uint64_t sum =
-		o->port->hw_tx_udp_csum ? 0 : checksum_sum(rte_pktmbuf_mtod(m, void *), wg_len);
-	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *) - o->len;
-	struct rte_udp_hdr *udp = (void *)(frame + o->len - sizeof(*udp));
+	uint8_t *message = op->data - sizeof(struct message_data), *frame = message - o->len;
+	struct rte_udp_hdr *udp = (void *)(message - sizeof(*udp));
+	uint32_t message_len = op->length + MESSAGE_DATA_OVERHEAD;
+	uint32_t ip_payload = sizeof(*udp) + message_len;
+	uint64_t sum = o->port->hw_tx_udp_csum ? 0 : checksum_sum(message, message_len);
+	uint16_t udp_len_be = rte_cpu_to_be_16(ip_payload);
 
-	m->data_off -= o->len;
-	m->data_len += o->len;
-	m->pkt_len = m->data_len;
+	m->data_off = (uint16_t)(frame - (uint8_t *)m->buf_addr);
+	m->data_len = m->pkt_len = o->len + message_len;
 	m->ol_flags = 0;
-	udp_len_be = rte_cpu_to_be_16(wg_len + sizeof(*udp));
 	if (likely(o->family == IP_V4)) {
 		struct rte_ipv4_hdr *ip = (void *)(frame + RTE_ETHER_HDR_LEN);
 
 		memcpy(frame, o->bytes, OUTER4_LEN);
 		ip->type_of_service = ecn;
-		ip->total_length = rte_cpu_to_be_16(m->data_len - RTE_ETHER_HDR_LEN);
+		ip->total_length = rte_cpu_to_be_16(sizeof(*ip) + ip_payload);
 		ip->packet_id = rte_cpu_to_be_16(w->ipv4_id++);
-		ip->hdr_checksum = checksum_finish(
-			o->ip_sum + ((uint64_t)ecn << 8) + ip->total_length + ip->packet_id);
+		ip->hdr_checksum = checksum_finish32(
+			o->ip_sum + ((uint32_t)ecn << 8) + ip->total_length + ip->packet_id);
 	} else {
 		struct rte_ipv6_hdr *ip = (void *)(frame + RTE_ETHER_HDR_LEN);
 
@@ -355,25 +361,21 @@ outer_put(struct worker *w, struct rte_mbuf *m, const struct outer *o, uint8_t e
 		ip->payload_len = udp_len_be;
 	}
 	udp->dgram_len = udp_len_be;
-	sum = checksum_finish(sum + o->address_sum + o->ports_sum + 2 * (uint32_t)udp_len_be);
+	sum = checksum_finish(sum + o->udp_sum + 2 * (uint32_t)udp_len_be);
 	udp->dgram_cksum = sum == 0 ? 0xffff : (uint16_t)sum; /* RFC 768: zero would mean "none" */
-	if (o->port->hw_tx_udp_csum || o->port->hw_tx_ipv4_csum)
+	if (unlikely(o->port->hw_tx_udp_csum || o->port->hw_tx_ipv4_csum))
 		offload_checksums(m, o, udp);
 }
 
-static void
+static inline void
 send_one(struct worker *w, struct rte_mbuf *m, const struct run *run, const struct outer *o,
-	uint8_t ecn)
+	const struct aead_op *op, uint8_t ecn)
 {
-	if (unlikely(o->port == NULL)) {
-		worker_drop(w, m, DROP_no_route, run->peer->iface);
-		return;
-	}
-	if (unlikely(m->data_len + o->len - RTE_ETHER_HDR_LEN > o->port->mtu)) {
+	if (unlikely(op->length + MESSAGE_DATA_OVERHEAD > o->message_max)) {
 		worker_drop(w, m, DROP_over_mtu, run->peer->iface);
 		return;
 	}
-	outer_put(w, m, o, ecn);
+	outer_put(w, m, o, op, ecn);
 	if (likely(o->resolved)) {
 		worker_tx(w, o->port->id, m);
 		return;
@@ -382,22 +384,31 @@ send_one(struct worker *w, struct rte_mbuf *m, const struct run *run, const stru
 	worker_output(w, m, run->endpoint.route, o->family, run->endpoint.addr);
 }
 
+static void
+drop_run(struct worker *w, const struct sealing *b, const struct run *run, unsigned i)
+{
+	for (unsigned end = i + run->n; i < end; i++)
+		worker_drop(w, b->m[i], DROP_no_route, run->peer->iface);
+}
+
 /* The packets of a run, the first of them at i. */
 static void
 send_run(struct worker *w, const struct sealing *b, const struct run *run, unsigned i)
 {
-	uint64_t bytes = 0, text = 0;
+	uint64_t text = 0;
 	struct outer o;
 
 	if (run->n == 0) /* none could be framed: nothing is sent that timers should know of */
 		return;
 	outer_begin(w, run, &o);
-	for (unsigned end = i + run->n; i < end; i++) {
-		bytes += b->m[i]->data_len;
-		text += b->op[i].length;
-		send_one(w, b->m[i], run, &o, b->ecn[i]);
-	}
-	note_sent(w, run, bytes, text > 0);
+	for (unsigned k = i; k < i + run->n; k++)
+		text += b->op[k].length;
+	if (unlikely(o.port == NULL))
+		drop_run(w, b, run, i);
+	else
+		for (unsigned end = i + run->n; i < end; i++)
+			send_one(w, b->m[i], run, &o, &b->op[i], b->ecn[i]);
+	note_sent(w, run, text + run->n * MESSAGE_DATA_OVERHEAD, text > 0);
 }
 
 /* The sessions, and what note_sent will touch. forward.c has fetched the peers. */
