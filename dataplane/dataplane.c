@@ -244,7 +244,7 @@ pool_create(const struct dataplane_config *config)
 static void
 set_ifaces(struct dataplane *dp, const struct dataplane_config *config)
 {
-	memset(dp->iface_of_port, PKT_NO_IFACE, sizeof(dp->iface_of_port));
+	memset(dp->iface_of_port_be, PKT_NO_IFACE, sizeof(dp->iface_of_port_be));
 	dp->n_ifaces = config->n_ifaces;
 	for (uint8_t i = 0; i < config->n_ifaces; i++) {
 		snprintf(dp->ifaces[i].name, sizeof(dp->ifaces[i].name), "%s",
@@ -252,7 +252,7 @@ set_ifaces(struct dataplane *dp, const struct dataplane_config *config)
 		dp->ifaces[i].listen_port = config->ifaces[i].listen_port;
 		dp->ifaces[i].mtu = config->ifaces[i].mtu;
 		dp->ifaces[i].hairpin = config->ifaces[i].hairpin;
-		dp->iface_of_port[config->ifaces[i].listen_port] = i;
+		dp->iface_of_port_be[rte_cpu_to_be_16(config->ifaces[i].listen_port)] = i;
 	}
 }
 

@@ -4,6 +4,7 @@
  * forward, everything slow to control. The UDP checksum of WireGuard messages
  * is not looked at: what it would protect is authenticated (mac1 or AEAD).
  */
+#include <immintrin.h>
 #include <rte_arp.h>
 #include <rte_ethdev.h>
 #include <rte_ip.h>
@@ -104,7 +105,7 @@ classify_udp(struct worker *w, const struct port *port, struct rte_mbuf *m, uint
 
 	if (unlikely(l4_len < sizeof(*udp)))
 		return false;
-	iface = w->dp->iface_of_port[rte_be_to_cpu_16(udp->dst_port)];
+	iface = w->dp->iface_of_port_be[udp->dst_port];
 	if (iface == PKT_NO_IFACE || !is_local(w->dp, family, l3, out))
 		return false;
 	dgram_len = rte_be_to_cpu_16(udp->dgram_len);
@@ -150,19 +151,22 @@ to_forward(const struct port *port, struct rte_mbuf *m, void *ip, uint16_t len, 
 	};
 }
 
-/* The one's complement sum of a header without options; never 0, for it has a version. */
-static inline uint16_t
-ipv4_sum(const struct rte_ipv4_hdr *ip)
+/* RFC 1071: the words of a header without options add up to all ones, which is as good as zero. */
+static inline bool
+ipv4_sum_good(const struct rte_ipv4_hdr *ip)
 {
-	uint64_t words[2], sum;
-	uint32_t destination;
+	unsigned long long words[2], sum;
+	uint32_t destination, low;
+	unsigned char carry;
 
 	memcpy(words, ip, sizeof(words));
 	memcpy(&destination, &ip->dst_addr, sizeof(destination));
-	sum = (words[0] >> 32) + (uint32_t)words[0] + (words[1] >> 32) + (uint32_t)words[1] +
-	      destination;
-	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-	return (uint16_t)(sum + (sum >> 16));
+	carry = _addcarry_u64(0, words[0], words[1], &sum);
+	carry = _addcarry_u64(carry, sum, destination, &sum);
+	sum += carry;
+	carry = _addcarry_u32(0, (uint32_t)sum, sum >> 32, &low);
+	low = (low & 0xffff) + (low >> 16) + carry;
+	return low == 0xffff || low == 2 * 0xffff;
 }
 
 static inline bool
@@ -177,7 +181,7 @@ ipv4_checksum_good(const struct port *port, const struct rte_mbuf *m, const stru
 		if (flags == RTE_MBUF_F_RX_IP_CKSUM_BAD)
 			return false;
 	}
-	return likely(header_len == sizeof(*ip)) ? ipv4_sum(ip) == 0xffff
+	return likely(header_len == sizeof(*ip)) ? ipv4_sum_good(ip)
 						 : rte_raw_cksum(ip, header_len) == 0xffff;
 }
 

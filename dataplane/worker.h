@@ -175,7 +175,7 @@ struct dataplane {
 	uint8_t n_ifaces;
 	uint8_t n_workers;
 	bool adaptive_idle;
-	uint8_t iface_of_port[UINT16_MAX + 1]; /* by UDP port, or PKT_NO_IFACE */
+	uint8_t iface_of_port_be[UINT16_MAX + 1]; /* by UDP port, or PKT_NO_IFACE */
 	uint32_t n_local4, n_local6; /* the ports' addresses: outer destinations */
 	uint32_t local4_be[LOCAL_MAX];
 	uint8_t local6[LOCAL_MAX][16];
