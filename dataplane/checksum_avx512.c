@@ -45,8 +45,7 @@ sum_short(const uint8_t *p, size_t len)
 
 	for (; len >= 64; len -= 64, p += 64)
 		sum = _mm512_add_epi64(sum, halves(_mm512_loadu_si512(p)));
-	sum = _mm512_add_epi64(
-		sum, halves(_mm512_maskz_loadu_epi8(((__mmask64)1 << len) - 1, p)));
+	sum = _mm512_add_epi64(sum, halves(_mm512_maskz_loadu_epi8(((__mmask64)1 << len) - 1, p)));
 	return _mm512_reduce_add_epi64(sum);
 }
 

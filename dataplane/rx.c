@@ -338,7 +338,8 @@ usual_headers(const struct port *port, const uint8_t *frame)
 	uint32_t type; /* and what follows it */
 
 	memcpy(&destination, frame, sizeof(destination));
-	memcpy(&ours, &port->mac, sizeof(ours)); /* what stands behind it in the struct is cut off */
+	memcpy(&ours, &port->mac,
+		sizeof(ours)); /* what stands behind it in the struct is cut off */
 	memcpy(&type, frame + offsetof(struct rte_ether_hdr, ether_type), sizeof(type));
 	return (destination ^ ours) << 16 == 0 &&
 	       (type & 0xffffff) == (RTE_BE16(RTE_ETHER_TYPE_IPV4) | 0x45 << 16);

@@ -42,7 +42,7 @@ struct worker_stats {
 	uint64_t busy_cycles; /* TSC, of loop turns that had work */
 	uint64_t idle_cycles; /* TSC, all others, naps included */
 	uint64_t rx_packets, tx_packets; /* at the ports */
-	uint64_t stage_cycles[STAGE_COUNT];
+	uint64_t stage_cycles[STAGE_COUNT]; /* TSC, extrapolated from the turns that are timed */
 	uint64_t stage_packets[STAGE_COUNT];
 	uint64_t drops[DROP_REASON_COUNT][IFACE_MAX + 1];
 };

@@ -75,6 +75,7 @@ begin_turn(struct worker *w)
 	else
 		w->stats.idle_cycles += now - w->turn_tsc;
 	w->turn_tsc = w->mark_tsc = now;
+	w->timed = w->busy_turns % STAGE_SAMPLING == 0;
 	w->now_ns = dp_ns_of_tsc(now);
 }
 
@@ -100,6 +101,7 @@ worker_turn(struct worker *w)
 	rte_rcu_qsbr_quiescent(w->dp->qsbr, w->id);
 	if (w->dp->adaptive_idle && work == 0 && w->idle_turns >= IDLE_TURNS_BEFORE_NAP)
 		nap(w);
+	w->busy_turns += work > 0;
 	w->idle_turns = work > 0 ? 0 : w->idle_turns + 1;
 }
 
