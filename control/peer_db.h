@@ -43,7 +43,8 @@ struct peer_db {
 	struct file_id id; /* of the file; all zero when there was none */
 	/* Of peer_store.h: what journals beside the file have changed, and the last one's number.
 	 */
-	struct peer_delta *delta; /* NULL when they were not read */
+	struct peer_delta
+		*delta; /* NULL when they were not read; of an edit: what others changed */
 	uint64_t last_journal;
 	bool says_all; /* of an edited file: nothing has to be kept that it lacks */
 };

@@ -25,7 +25,7 @@ before_find(const struct before *map, const uint8_t key[32])
 }
 
 /* Returns it when it is new. */
-static struct before *
+struct before *
 before_add(struct before **map, const uint8_t key[32], const struct peer_spec *spec)
 {
 	struct before *b;
@@ -341,25 +341,30 @@ peer_store_read_edit(struct peer_store *s, struct peer_db *out, size_t *kept, ch
 	size_t names_size, char *err, size_t err_size)
 {
 	static const struct file_id none;
-	struct peer_delta d = {0};
+	struct peer_delta *d = calloc(1, sizeof(*d));
 	struct peer_delta_entry *e, *next;
 	size_t taken = 0, used = 0;
 	int ret = peer_db_load(s->path, out, err, err_size);
 
+	if (d == NULL)
+		abort();
 	*kept = 0;
 	if (names_size > 0)
 		names[0] = '\0';
-	if (ret != 0)
+	if (ret != 0) {
+		free(d);
 		return -1;
+	}
+	out->delta = d;
 	if (file_id_equal(&out->id, &none) && !file_id_equal(&s->id, &none)) {
 		peer_db_free(out);
 		return yerror(err, err_size, s->path, 0, "file",
 			"expected the peers of this interface, found no such file");
 	}
-	running_delta(s, &d);
-	ret = peer_delta_apply(&d, out, &taken, err, err_size);
+	running_delta(s, d);
+	ret = peer_delta_apply(d, out, &taken, err, err_size);
 	out->says_all = taken == 0;
-	HASH_ITER(hh, d.entries, e, next)
+	HASH_ITER(hh, d->entries, e, next)
 	{
 		const struct before *b = before_find(s->base, e->public_key);
 		const struct peer_spec *file = e->existed ? &e->before : NULL;
@@ -375,7 +380,6 @@ peer_store_read_edit(struct peer_store *s, struct peer_db *out, size_t *kept, ch
 			used += snprintf(names + used, names_size - used, "%s%s",
 				used > 0 ? ", " : "", (now != NULL ? now : file)->name);
 	}
-	peer_delta_fini(&d);
 	if (ret != 0)
 		peer_db_free(out);
 	return ret;

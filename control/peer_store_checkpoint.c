@@ -314,6 +314,27 @@ peer_store_adopted(struct peer_store *s)
 	free(real);
 }
 
+/*
+ * What changes from here on is compared with this file: it has what the reload
+ * has changed, and of what had changed before it has what the delta found there.
+ */
+static void
+rebase(struct peer_store *s, const struct peer_delta *d)
+{
+	struct before *old = s->base, *b, *next;
+
+	s->base = NULL;
+	HASH_ITER(hh, old, b, next)
+	{
+		const struct peer_delta_entry *e;
+
+		HASH_FIND(hh, d->entries, b->public_key, sizeof(b->public_key), e);
+		if (e != NULL)
+			before_add(&s->base, b->public_key, e->existed ? &e->before : NULL);
+	}
+	before_clear(&old);
+}
+
 void
 peer_store_adopt(struct peer_store *s, const struct peer_db *edit)
 {
@@ -329,4 +350,6 @@ peer_store_adopt(struct peer_store *s, const struct peer_db *edit)
 	s->adopting = edit->says_all;
 	if (s->adopting && s->group == NULL)
 		peer_store_adopted(s);
+	else if (s->group == NULL)
+		rebase(s, edit->delta);
 }

@@ -64,6 +64,8 @@ struct peer_store {
 
 /* peer_store.c */
 struct before *before_find(const struct before *map, const uint8_t key[32]);
+/* spec NULL: it was not there. Returns NULL when the map knows the peer already. */
+struct before *before_add(struct before **map, const uint8_t key[32], const struct peer_spec *spec);
 void before_clear(struct before **map);
 int journal_begin(struct peer_store *s, struct journal *out);
 void peer_store_free(struct peer_store *s);

@@ -302,6 +302,41 @@ test_edit_is_not_overwritten(void **state)
 }
 
 /* Both have changed a peer: the run-time change stays, and is told of. */
+/* Two edits in a row, before any checkpoint: the second one is of the first one's file. */
+static void
+test_edit_after_edit(void **state)
+{
+	char names[64], text[512], key[KEY_STRLEN];
+	uint8_t raw[32];
+	struct peer_db db;
+	size_t kept;
+
+	start();
+	changed(1, 1); /* the journal's */
+	key_of(raw, 2);
+	snprintf(text, sizeof(text),
+		"peers:\n  - {name: p2, public_key: \"%s\", allowed_ips: [10.0.0.2]}\n",
+		key_format(key, raw));
+	write_file(text);
+	assert_int_equal(
+		peer_store_read_edit(store, &db, &kept, names, sizeof(names), err, sizeof(err)), 0);
+	assert_int_equal(db.n, 2);
+	changed(2, 2);
+	peer_store_adopt(store, &db);
+	peer_db_free(&db);
+	write_file("peers: []\n");
+	assert_int_equal(
+		peer_store_read_edit(store, &db, &kept, names, sizeof(names), err, sizeof(err)), 0);
+	assert_int_equal(kept, 0);
+	assert_int_equal(db.n, 1);
+	assert_string_equal(db.peers[0].name, "p1");
+	changed(2, -1);
+	peer_store_adopt(store, &db);
+	peer_db_free(&db);
+	check_disk();
+	stop();
+}
+
 static void
 test_edit_and_change_of_one_peer(void **state)
 {
@@ -430,6 +465,7 @@ main(void)
 		T(test_journal_alone),
 		T(test_checkpoint_is_of_one_moment),
 		T(test_edit_is_not_overwritten),
+		T(test_edit_after_edit),
 		T(test_edit_and_change_of_one_peer),
 		T(test_edit_that_clashes),
 		T(test_a_failed_start_touches_nothing),
