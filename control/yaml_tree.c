@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
+#include "control/yaml_plain.h"
 #include "crypto_accel/crypto_accel.h"
 
 #define CHUNK_SIZE 16384
@@ -604,8 +605,15 @@ ytree_read_list(
 {
 	unsigned seen = 0; /* the line of key */
 	yaml_event_t e;
-	int ret = begin_document(t, &e, err, err_size);
+	int ret;
 
+	if (yaml_plain_fits(t->text, t->size, key)) {
+		ret = yaml_plain_read(t->text, t->size, key, fn, arg, err, err_size);
+		if (ret == -2)
+			yerror(err, err_size, t->path, 0, "file", "cannot be read: out of memory");
+		return ret == 0 ? 0 : -1;
+	}
+	ret = begin_document(t, &e, err, err_size);
 	if (ret < 0)
 		return -1;
 	for (bool more = ret == 1; more;) {
