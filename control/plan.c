@@ -175,6 +175,15 @@ add_devices(struct args *a, const struct config *config)
 		add(a, "--no-pci");
 }
 
+static bool
+wants_telemetry(const struct config_dataplane *d)
+{
+	for (unsigned i = 0; i < d->n_eal_args; i++)
+		if (strcmp(d->eal_args[i], "--telemetry") == 0)
+			return true;
+	return false;
+}
+
 char **
 plan_eal_args(const struct config *config, int *argc)
 {
@@ -197,13 +206,12 @@ plan_eal_args(const struct config *config, int *argc)
 		add(&a, "--in-memory");
 	else
 		add(&a, "--no-huge");
-	/* Nobody asks; its thread and socket would be two more ways in. */
-	add(&a, "--no-telemetry");
+	/* Few ask; its thread and socket are two more ways in. EAL cannot take it back. */
+	if (!wants_telemetry(d))
+		add(&a, "--no-telemetry");
 	add_devices(&a, config);
 	/* DPDK's own chatter only when something is wrong; ours (log.h) from info on. */
 	add(&a, "--log-level=*:warning");
-	/* Of it there is one that says no more than that there are no legacy callbacks. */
-	add(&a, "--log-level=lib.telemetry:error");
 	add(&a, "--log-level=user1:info");
 	for (unsigned i = 0; i < d->n_eal_args; i++)
 		a.argv[a.n++] = d->eal_args[i];
