@@ -8,14 +8,7 @@
 
 #define DEFAULT_SOCKET "/run/wgdp/control.sock"
 
-static const struct command {
-	const char *name;
-	const char *usage;
-	const char *help;
-	ctl_command *run;
-	unsigned min_args, max_args;
-	struct ctl_option options[CTL_OPTIONS_MAX];
-} commands[] = {
+const struct ctl_command_row ctl_commands[] = {
 	{"add-peer",
 		"IF NAME {--public-key KEY | --generate-key FILE}\n"
 		"             --allowed-ips {auto | PREFIX}[,PREFIX...]\n"
@@ -71,16 +64,30 @@ static const struct command {
 	{"pubkey", "", "print the public key of the private key on standard input", ctl_pubkey, 0,
 		0, {{0}}},
 	{"genpsk", "", "print a new preshared key", ctl_genpsk, 0, 0, {{0}}},
+	{"doctor", "[--config FILE]",
+		"look for what keeps the gateway from running here, or from running well, and "
+		"name the fix",
+		ctl_doctor, 0, 0, {{"config", true}}},
+	{"completion", "bash|zsh",
+		"print what makes a shell complete: eval \"$(wgdp-ctl completion bash)\"",
+		ctl_completion, 1, 1, {{0}}},
+	{0},
 };
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define N_COMMANDS (sizeof(ctl_commands) / sizeof(ctl_commands[0]) - 1)
+
+static void
+print_command(FILE *out, const struct ctl_command_row *row)
+{
+	fprintf(out, "  %s%s%s\n      %s\n", row->name, *row->usage ? " " : "", row->usage,
+		row->help);
+}
 
 static void
 print_usage(FILE *out)
 {
 	fprintf(out, "usage: wgdp-ctl [--json] [--socket PATH] COMMAND ...\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "  %s%s%s\n      %s\n", commands[i].name,
-			*commands[i].usage ? " " : "", commands[i].usage, commands[i].help);
+		print_command(out, &ctl_commands[i]);
 	fprintf(out,
 		"\nPEER and NAME are a peer's name, its public key, or a file that holds that "
 		"key;\n"
@@ -96,7 +103,7 @@ unknown_command(const char *typed)
 	const char *names[N_COMMANDS + 1] = {NULL}, *near;
 
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		names[i] = commands[i].name;
+		names[i] = ctl_commands[i].name;
 	near = ctl_did_you_mean(typed, names);
 	if (near != NULL)
 		return ctl_usage("unknown command '%s'; did you mean '%s'?", typed, near);
@@ -135,7 +142,7 @@ unknown_option(const struct option *options, const char *typed)
  * status to exit with.
  */
 static int
-parse_options(struct ctl *c, int argc, char **argv, bool in_command)
+parse_options(struct ctl *c, int argc, char **argv, const struct ctl_command_row *command)
 {
 	struct option options[N_GLOBALS + CTL_OPTIONS_MAX + 1] = {{0}};
 	unsigned n = N_GLOBALS;
@@ -149,17 +156,22 @@ parse_options(struct ctl *c, int argc, char **argv, bool in_command)
 	}
 	opterr = 0;
 	optind = 0; /* GNU: start anew */
-	while ((opt = getopt_long(argc, argv, in_command ? ":h" : "+:h", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, command != NULL ? ":h" : "+:h", options, NULL)) !=
+		-1) {
 		switch (opt) {
 		case OPT_JSON:
 			c->json = true;
 			break;
 		case OPT_SOCKET:
 			c->socket = optarg;
+			c->socket_named = true;
 			break;
 		case 'h':
 		case OPT_HELP:
-			print_usage(stdout);
+			if (command != NULL)
+				print_command(stdout, command);
+			else
+				print_usage(stdout);
 			return CTL_OK;
 		case OPT_VERSION:
 			printf("wgdp-ctl %s\n", WGDP_VERSION);
@@ -176,12 +188,12 @@ parse_options(struct ctl *c, int argc, char **argv, bool in_command)
 }
 
 static int
-run(struct ctl *c, const struct command *command, int argc, char **argv)
+run(struct ctl *c, const struct ctl_command_row *command, int argc, char **argv)
 {
 	int status;
 
 	memcpy(c->options, command->options, sizeof(c->options));
-	status = parse_options(c, argc, argv, true);
+	status = parse_options(c, argc, argv, command);
 	if (status >= 0)
 		return status;
 	c->n_args = argc - optind;
@@ -200,8 +212,14 @@ main(int argc, char **argv)
 {
 	const char *socket = getenv("WGDP_SOCKET");
 	struct ctl c = {.socket = socket != NULL && *socket ? socket : DEFAULT_SOCKET};
-	int status = parse_options(&c, argc, argv, false), first = optind;
+	int status, first;
 
+	c.socket_named = socket != NULL && *socket != '\0';
+	/* For completion(), and no command of its own: the words may be anything. */
+	if (argc > 1 && strcmp(argv[1], "complete") == 0)
+		return ctl_complete(&c, argc - 2, argv + 2);
+	status = parse_options(&c, argc, argv, NULL);
+	first = optind;
 	if (status >= 0)
 		return status;
 	if (first >= argc) {
@@ -209,9 +227,9 @@ main(int argc, char **argv)
 		return CTL_USAGE;
 	}
 	for (size_t i = 0; i < N_COMMANDS; i++) {
-		if (strcmp(commands[i].name, argv[first]) != 0)
+		if (strcmp(ctl_commands[i].name, argv[first]) != 0)
 			continue;
-		status = run(&c, &commands[i], argc - first, argv + first);
+		status = run(&c, &ctl_commands[i], argc - first, argv + first);
 		if (fflush(stdout) != 0 && status == CTL_OK)
 			status = ctl_refused("standard output: cannot write");
 		return status;

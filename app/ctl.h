@@ -23,6 +23,7 @@ struct ctl_option {
 
 struct ctl {
 	const char *socket;
+	bool socket_named; /* on the command line or in the environment */
 	bool json;
 	/* of the command */
 	const char *args[CTL_ARGS_MAX];
@@ -39,7 +40,22 @@ typedef int ctl_command(struct ctl *c);
 ctl_command ctl_add_peer, ctl_set_peer, ctl_del_peer;
 ctl_command ctl_show, ctl_drops, ctl_workers;
 ctl_command ctl_genkey, ctl_pubkey, ctl_genpsk;
-ctl_command ctl_client_config, ctl_import_conf;
+ctl_command ctl_client_config, ctl_import_conf, ctl_doctor, ctl_completion;
+
+/* The table of commands; the last one has no name. */
+struct ctl_command_row {
+	const char *name;
+	const char *usage;
+	const char *help;
+	ctl_command *run;
+	unsigned min_args, max_args;
+	struct ctl_option options[CTL_OPTIONS_MAX];
+};
+extern const struct ctl_command_row ctl_commands[];
+
+/* What could stand for the last of these words, a line each. */
+int ctl_complete(struct ctl *c, int n, char **words);
+
 ctl_command ctl_events, ctl_reload;
 
 /* One line on stderr, "wgdp-ctl: ..."; returns CTL_REFUSED or CTL_USAGE. */

@@ -12,6 +12,21 @@
 
 #define TEXT_MAX 4095 /* bytes of any value; PATH_MAX without the terminator */
 
+/* "a, b or c" */
+static const char *
+describe_choices(char buf[VALUE_DESCRIPTION_SIZE], const char *const *choices)
+{
+	size_t n = 0;
+
+	for (; *choices != NULL; choices++)
+		n += snprintf(buf + n, VALUE_DESCRIPTION_SIZE - n, "%s%s",
+			n == 0               ? ""
+			: choices[1] != NULL ? ", "
+					     : " or ",
+			*choices);
+	return buf;
+}
+
 const char *
 value_describe(char buf[VALUE_DESCRIPTION_SIZE], const struct key_rule *k)
 {
@@ -23,8 +38,7 @@ value_describe(char buf[VALUE_DESCRIPTION_SIZE], const struct key_rule *k)
 	case VALUE_BOOL:
 		return "true or false";
 	case VALUE_CHOICE:
-		snprintf(buf, VALUE_DESCRIPTION_SIZE, "%s or %s", k->choices[0], k->choices[1]);
-		return buf;
+		return describe_choices(buf, k->choices);
 	case VALUE_NAME:
 		return "a name of 1 to 15 letters, digits, '_', '=', '+', '.' or '-'";
 	case VALUE_TEXT:

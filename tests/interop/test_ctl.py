@@ -219,3 +219,47 @@ def test_no_permission_says_which_group(world):
     assert done.returncode == 1
     assert "permission denied" in done.stderr
     assert "sudo" in done.stderr or grp_name in done.stderr
+
+
+def test_doctor_sees_offloads_and_addresses(world):
+    """In the gateway's namespace, where the far ends of its veths cannot be seen; then with one."""
+    gateway = world.gateway
+    ask = [gateway.program("wgdp-ctl"), "--json", "doctor", "--config", gateway.file]
+    checks = json.loads(world.gw.run(ask, check=False).stdout)["checks"]
+    assert {"check": "gateway", "state": "ok", "found": f"answers on {gateway.socket}"} in checks
+    assert [c["state"] for c in checks if c["check"] == "wan1"] == ["warn"]
+    assert not [c for c in checks if c["state"] == "fail"], checks
+    said = world.gw.run(ask[:1] + ask[2:], check=False).stdout
+    assert "fix: there: ethtool -K DEV tx off gso off tso off" in said
+    # A veth with both ends here, whose far end sends unfinished frames.
+    world.gw.ip("link add wgdpva type veth peer name wgdpvb")
+    world.gw.ip("link set wgdpva up")
+    file = gateway.dir / "veth.yaml"
+    file.write_text(gateway.file.read_text().replace("iface=wan1", "iface=wgdpva"))
+    try:
+        found = world.gw.run([*ask[:-1], file], check=False)
+        bad = [c for c in json.loads(found.stdout)["checks"] if c["state"] == "fail"]
+        assert found.returncode == 1
+        assert [c["fix"] for c in bad] == ["ethtool -K wgdpvb tx off gso off tso off"]
+        world.gw.run(["ethtool", "-K", "wgdpvb", "tx", "off", "gso", "off", "tso", "off"])
+        assert world.gw.run([*ask[:-1], file], check=False).returncode == 0
+    finally:
+        world.gw.ip("link del wgdpva")
+
+
+def test_completion(world):
+    def complete(*words):
+        return run([world.gateway.program("wgdp-ctl"), "complete", "--socket",
+                    world.gateway.socket, *words]).stdout.split()
+    assert {"add-peer", "show", "doctor"} <= set(complete(""))
+    assert complete("show", "") == [world.wg]
+    assert {"c1", "c2"} <= set(complete("show", world.wg, ""))
+    assert "--allowed-ips" in complete("add-peer", world.wg, "x", "--")
+    assert complete("add-peer", "--generate-key", "") == []
+    # bash itself, with the program by its name on the path.
+    script = run([world.gateway.program("wgdp-ctl"), "completion", "bash"]).stdout
+    ask = (f"{script}\nPATH={world.gateway.program().parent}:$PATH WGDP_SOCKET="
+           f"{world.gateway.socket}; export WGDP_SOCKET\n"
+           f"COMP_WORDS=(wgdp-ctl show {world.wg} c) COMP_CWORD=3\n"
+           "_wgdp_ctl; printf '%s\\n' \"${COMPREPLY[@]}\"")
+    assert {"c1", "c2"} <= set(run(["bash", "-c", ask]).stdout.split())
