@@ -5,9 +5,12 @@
     c2 ========|
 """
 
+import base64
+import os
+
 import pytest
 
-from lab import genkey, genpsk, run, wait_until, wg_dump
+from lab import PingStream, genkey, genpsk, run, wait_until, wg_dump
 from world import LAN_HOST4, PORT
 
 
@@ -101,6 +104,46 @@ def test_what_wg_set_wrote_survives_kill_9(world):
     peers = wg_dump(world.wg)[1]
     assert peers[key]["allowed_ips"] == "10.8.3.0/24"
     assert peers[world.clients["c2"].public_key]["persistent_keepalive"] == "33"
+
+
+def many(n, octet):
+    """A file of n peers as wg reads it, and their keys."""
+    keys = [base64.b64encode(os.urandom(32)).decode() for _ in range(n)]
+    return keys, "".join(f"[Peer]\nPublicKey = {k}\nAllowedIPs = 10.8.{octet + i // 250}."
+                         f"{i % 250}/32\nPersistentKeepalive = 0\n" for i, k in enumerate(keys))
+
+
+def test_addconf_setconf_and_syncconf_of_many(world):
+    """As many as the gateway takes here; nobody's session is disturbed by what others do."""
+    keys, text = many(900, 100)
+    original = run(["wg", "showconf", world.wg]).stdout
+    sessions = {k: p["latest_handshake"] for k, p in wg_dump(world.wg)[1].items()}
+    file = world.lab.dir / "many.conf"
+    file.write_text(text)
+    with PingStream(world.lab, world.c1, LAN_HOST4) as pings:
+        run(["wg", "addconf", world.wg, file])
+        peers = wg_dump(world.wg)[1]
+        assert set(keys) | set(sessions) <= set(peers)
+        assert peers[keys[899]]["allowed_ips"] == "10.8.103.149/32"
+        for what in ("peers", "allowed-ips", "endpoints", "transfer", "latest-handshakes",
+                     "persistent-keepalive", "preshared-keys"):
+            assert len(run(["wg", "show", world.wg, what]).stdout.splitlines()) == len(peers)
+        # syncconf to one half: the others go, and nothing else happens.
+        file.write_text(original + text[:text.index(f"[Peer]\nPublicKey = {keys[450]}")])
+        run(["wg", "syncconf", world.wg, file])
+        assert set(wg_dump(world.wg)[1]) == set(keys[:450]) | set(sessions)
+        # too many at once: refused, and nothing of it is there.
+        file.write_text(many(999, 120)[1])
+        assert run(["wg", "addconf", world.wg, file], check=False).returncode != 0
+        assert set(wg_dump(world.wg)[1]) == set(keys[:450]) | set(sessions)
+    assert pings.lost == 0
+    now = wg_dump(world.wg)[1]
+    assert {k: now[k]["latest_handshake"] for k in sessions} == sessions
+    # setconf replaces all, also by a file with a single peer; then back again.
+    file.write_text(original)
+    run(["wg", "setconf", world.wg, file])
+    assert set(wg_dump(world.wg)[1]) == set(sessions)
+    world.expect_ping(world.c1, LAN_HOST4, 3, wait=5)
 
 
 def test_new_private_key(world):
