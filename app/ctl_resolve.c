@@ -81,13 +81,14 @@ void
 ctl_tell_no_interface(struct ctl *c, const char *message)
 {
 	const char *path[] = {"interfaces", NULL}, *names[65] = {NULL}, *near, *quoted;
-	json_t *answer = NULL, *item, *list = json_array();
+	json_t *answer = NULL, *item, *list;
 	char *all;
 	long status;
 	size_t i;
 
 	if (ctl_try(c, "GET", NULL, false, &answer, path, NULL, &status) != CTL_OK)
 		return;
+	list = json_array();
 	json_array_foreach(json_object_get(answer, "interfaces"), i, item)
 	{
 		if (i < 64)
