@@ -53,6 +53,14 @@ in_bytes(struct in *in, void *out, size_t n)
 	return n;
 }
 
+static inline void
+in_skip(struct in *in, size_t n)
+{
+	n = n < in->left ? n : in->left;
+	in->at += n;
+	in->left -= n;
+}
+
 /* Changes as the input says: pairs of an offset and what is added to the byte there. */
 static inline void
 in_spoil(struct in *in, uint8_t *data, size_t len)

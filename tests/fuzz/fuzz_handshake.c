@@ -17,6 +17,7 @@
 #define ORDERS_MAX 48
 #define REPLAYS 8
 #define MACS_LEN sizeof(struct message_macs)
+#define LEN_MAX 300 /* of messages that are too long */
 
 /* What the gateway's last messages to a client were. */
 struct heard {
@@ -161,13 +162,17 @@ spoil_and_send(struct in *in, unsigned client, uint8_t how, void *msg, size_t le
 	struct gateway_client *c = &gateway_clients[client];
 	struct rig_packet message = {.len = (uint16_t)len};
 
+	memset(message.data, 0, LEN_MAX);
 	memcpy(message.data, msg, len);
 	if (how & 1)
 		in_spoil(in, message.data, len - MACS_LEN);
-	cookie_add_macs(&c->cookie, message.data, len, gateway_now());
+	if (how & 4)
+		message.len = MACS_LEN + in_u8(in);
+	cookie_add_macs(&c->cookie, message.data, message.len, gateway_now());
 	if (how & 2)
-		in_spoil(in, message.data + len - MACS_LEN, MACS_LEN);
-	genuine |= memcmp(message.data + indices_end, (uint8_t *)msg + indices_end,
+		in_spoil(in, message.data + message.len - MACS_LEN, MACS_LEN);
+	genuine |= message.len == len &&
+		   memcmp(message.data + indices_end, (uint8_t *)msg + indices_end,
 			   len - MACS_LEN - indices_end) == 0;
 	replays[n_replays++ % REPLAYS] = message;
 	send_message(client, how >> 4, &message);
@@ -252,16 +257,19 @@ cookies(struct in *in, unsigned client, uint8_t how)
 	send_message(client, how >> 4, &message);
 }
 
-/* Type and length are right, the rest is the input's; mac1 may be. */
+/* The type is right, and mostly the length; the rest is the input's; mac1 may be right. */
 static void
 raw(struct in *in, unsigned client, uint8_t how)
 {
 	static const uint16_t lengths[] = {148, 92, 64, 148};
 	struct rig_packet message = {.len = lengths[how & 3]};
+	uint8_t cut = in_u8(in);
 
-	memset(message.data, 0, message.len);
+	memset(message.data, 0, LEN_MAX);
 	message.data[0] = 1 + (how & 3) % 3;
 	in_bytes(in, message.data + 4, message.len - 4);
+	if (cut & 1)
+		message.len = MACS_LEN + cut;
 	if (how & 4 && message.len != 64)
 		cookie_add_macs(
 			&gateway_clients[client].cookie, message.data, message.len, gateway_now());

@@ -2,10 +2,10 @@
 /*
  * The control socket and the userspace API: clients on the real sockets, the
  * real libmicrohttpd, routes, registry, transaction and database; only control
- * is the unit tests' fake. An input is a list of pieces, each with an order
- * and a length: bytes for a connection, or method, path and body of a request
- * that the harness makes well-formed. After each input registry, control and
- * the files agree, whatever was refused on the way.
+ * is the unit tests' fake. An input is a list of pieces with ff fe in between,
+ * each an order and its bytes: some for a connection, or method, path and body
+ * of a request that the harness makes well-formed. After each input registry,
+ * control and the files agree, whatever was refused on the way.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -254,12 +254,14 @@ reopen(void)
 static void
 order(struct in *in)
 {
+	static const char between[] = {'\xff', '\xfe'};
 	uint8_t what = in_u8(in);
-	uint16_t len = in_u16(in);
-	struct in piece = {in->at, RTE_MIN(len, in->left)};
+	const uint8_t *end =
+		in->left > 0 ? memmem(in->at, in->left, between, sizeof(between)) : NULL;
+	struct in piece = {in->at, end != NULL ? (size_t)(end - in->at) : in->left};
 
-	in->at += piece.left;
-	in->left -= piece.left;
+	in_skip(in, piece.left);
+	in_skip(in, sizeof(between));
 	switch (what) {
 	case 'h':
 		bytes(&http, http_path, &piece);
@@ -271,14 +273,14 @@ order(struct in *in)
 		close_all();
 		break;
 	case 'r': /* control refuses one change, once */
-		fake.refuse_at = len % 8;
+		fake.refuse_at = in_u8(&piece) % 8;
 		break;
 	case 's':
 		if (sync_fails == 0)
 			reopen();
 		break;
 	case 'd':
-		sync_fails = len % 8;
+		sync_fails = in_u8(&piece) % 8;
 		break;
 	default:
 		request(&piece);

@@ -228,12 +228,12 @@ sealed_packet(struct in *in)
 	gateway_receive_ip(RIG_WAN, (which >> 6) & 1, &outer);
 }
 
-/* By type and length; its mac1 is right if the input wants that. */
+/* By type and, mostly, length; its mac1 is right if the input wants that. */
 static void
 handshake_message(struct in *in)
 {
 	static const uint16_t lengths[] = {148, 92, 64, 32};
-	uint8_t how = in_u8(in);
+	uint8_t how = in_u8(in), cut = in_u8(in);
 	struct rig_packet message = {.len = lengths[how & 3]}, outer;
 	struct gateway_client *c = &gateway_clients[(how >> 2) & 3];
 
@@ -244,6 +244,8 @@ handshake_message(struct in *in)
 		cookie_add_macs(&c->cookie, message.data, message.len, gateway_now());
 	if (how & 32)
 		in_spoil(in, message.data, message.len);
+	if (cut & 1)
+		message.len -= RTE_MIN(cut, message.len);
 	put_outer(&outer, how >> 6, c->iface, 0, &message);
 	gateway_receive_ip(RIG_WAN, 0, &outer);
 }

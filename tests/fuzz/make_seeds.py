@@ -66,8 +66,8 @@ def rx():
                                     for who in (0x20, 0x21, 0x2a, 0x2b)) + RUN)
     seed("fuzz_rx", "neighbours", plain(1, 5, length=3 << 11) + sealed(0, 5) + RUN +
          b"\x05\x05\x21" + RUN + b"\x07\x03" + b"\x07\x07" + b"\x07\x08")
-    seed("fuzz_rx", "handshakes", b"".join(b"\x04" + bytes([0x10 | i]) + bytes(144)
-                                           for i in range(3)) + RUN)
+    seed("fuzz_rx", "handshakes", b"".join(b"\x04" + bytes([0x10 | i, cut]) + bytes(144)
+                                           for i in range(3) for cut in (0, 7)) + RUN)
     seed("fuzz_rx", "staged", b"\xf9\x01" + packet(10, length=3 << 11) + b"\xf9\x01" +
          packet(16, length=3 << 11) + RUN + b"\x06\x02" + b"\x06\x86" + RUN)
     seed("fuzz_rx", "timers", sealed(0, 0) + RUN + b"".join(b"\x07" + bytes([i]) for i in (4, 6, 9)) +
@@ -119,17 +119,19 @@ def handshake():
     seed("fuzz_handshake", "both", order(8) + run + order(0) + order(2) + run + order(3) + run)
     seed("fuzz_handshake", "persistent", order(12, 0, 25) + run + order(2) + run +
          b"".join(order(7, 0, i) for i in (7, 7, 9)))
-    seed("fuzz_handshake", "raw", b"".join(order(5, 0, how) + bytes(144)
+    seed("fuzz_handshake", "raw", b"".join(order(5, 0, how) + bytes(145)
                                            for how in (0, 4, 5, 13, 2, 10)) + run)
+    seed("fuzz_handshake", "lengths", b"".join(order(0, i, 4) + bytes([n]) + run
+                                               for i, n in ((0, 0), (1, 60), (2, 115), (3, 130))))
 
 
-# ---- fuzz_http: order, length, bytes ---------------------------------------------------
+# ---- fuzz_http: order, bytes, ff fe ------------------------------------------------------
 
 METHODS = ["GET", "PUT", "PATCH", "DELETE", "POST", "HEAD", "OPTIONS"]
 
 
 def piece(order, data):
-    return order + struct.pack(">H", len(data)) + data
+    return order + data + b"\xff\xfe"
 
 
 def request(method, path, body="", flags=0):
@@ -155,11 +157,17 @@ def http():
         "status", "interfaces", "interfaces/wg1", "drops", "workers", "events",
         f"interfaces/wg0/peers?limit=2&after={KEY[:43]}")))
     seed(h, "create-only", put + request("PUT", "interfaces/wg0/peers/alice", alice, 16))
-    seed(h, "refused", b"r\0\1" + put + put)
-    seed(h, "disk", put + b"d\0\1" + request("PATCH", "interfaces/wg0/peers/alice",
+    # As long as may be: one more, and a bound is tried.
+    for name in ("a" * 63, KEY):
+        seed(h, f"longest-{len(name)}", request("GET", f"interfaces/wg0/peers/{name}") + request(
+            "PUT", f"interfaces/wg0/peers/{name}", f'{{"name":"{name}","public_key":"{KEY}"}}') +
+            request("PATCH", "interfaces/wg0/peers",
+                    f'[{{"op":"patch","id":"{name}","name":"{name}"}}]'))
+    seed(h, "refused", piece(b"r", b"\1") + put + put)
+    seed(h, "disk", put + piece(b"d", b"\1") + request("PATCH", "interfaces/wg0/peers/alice",
                                              '{"allowed_ips":[]}') + put)
-    seed(h, "restart", put + b"s\0\0" + request("DELETE", f"interfaces/wg0/peers/{KEY[:43]}") +
-         b"s\0\0")
+    seed(h, "restart", put + piece(b"s", b"") + request("DELETE", f"interfaces/wg0/peers/{KEY[:43]}") +
+         piece(b"s", b""))
     seed(h, "address", request("PUT", "interfaces/wg0/peers/bob",
                                f'{{"public_key":"{KEY}","allowed_ips":"auto"}}') +
          request("POST", "reload?dry_run=true"))
@@ -214,6 +222,11 @@ peers:
     persistent_keepalive: 25
   - {{name: bob, public_key: {OTHER}, allowed_ips: [], endpoint: 192.0.2.9:1}}
 """.encode())
+    seed(h, "longest", b"\1" + f"""\
+peers:
+  - {{name: {"a" * 63}, public_key: {KEY}, allowed_ips: ["fd00:1111:2222:3333:4444:5555:6666:7777/128"]}}
+  - {{name: {"b" * 63}, public_key: {OTHER}x, endpoint: "{"1" * 56}"}}
+""".encode())
     # U+009B in an error line: to a terminal it is the beginning of a command.
     seed(h, "found-c1", b'\0"a\\x9b2J": {}\n')
     delta = b"\1" + bytes([5] * 32) + b"\x05alice\x01" + bytes([6] * 32) + b"\x19\0\x04" + \
@@ -262,6 +275,9 @@ def ctl():
     command("show-json", "--json", "show", "wg0", answers=[(0, page)])
     command("show-nowhere", "show", "wg9", answers=[
         (5, '{"error":{"code":"no_such_interface","message":"no interface wg9"}}'), (0, interfaces)])
+    # The gateway goes while an interface's name is looked for: a list was lost.
+    command("found-lost-list", "show", "wg9", answers=[
+        (5, '{"error":{"code":"no_such_interface","message":"no interface wg9"}}')])
     command("drops", "drops", "--all", answers=[(0, drops)])
     command("drops-watch", "drops", "--watch", answers=[(0, drops), (0, drops.replace("5", "9"))])
     command("workers", "workers", "--watch", answers=[(0, workers), (0, workers)])
@@ -287,6 +303,13 @@ def ctl():
     command("help", "--help")
     command("typo", "shwo")
     command("option", "drops", "--al")
+    # As long as may be: one more, and a bound is tried.
+    command("longest-command", "s" * 32)
+    command("longest-option", "drops", "--" + "a" * 32)
+    command("longest-name", "show", "wg0", "a" * 63, answers=[(5, missing), (0, page)])
+    command("longest-answer", "show", "wg0", "alcie", answers=[
+        (5, missing), (0, page.replace("alice", "b" * 32))])
+    command("longest-key", "pubkey", file=key + b" " * (127 - len(key)))
     command("socket", "--socket", "/x", "workers")
 
 
