@@ -29,6 +29,7 @@ struct request {
 	/* Of changes[done]. */
 	struct prefix_edit edit;
 	bool fresh; /* the peer was added by it */
+	bool only_fresh; /* all that is not committed yet are peers that were added */
 	/* REQUEST_PEER_INFO */
 	struct peer_info *info;
 	/* REQUEST_PRIVATE_KEY */
@@ -75,6 +76,7 @@ control_apply(struct control *c, const struct peer_change *changes, uint32_t n, 
 		.field_size = field_size,
 		.err = err,
 		.err_size = err_size,
+		.only_fresh = true,
 	};
 
 	if (n > 0 && !ask(c, &r)) {
@@ -208,15 +210,26 @@ apply_slice(struct control *c, struct request *r)
 	uint32_t end = RTE_MIN(r->done + SLICE, r->n);
 	uint64_t start = dp_now_ns();
 	enum edit_state state;
+	bool finished;
 
 	do {
 		uint32_t budget = PREFIX_STEPS;
 
 		state = apply_some(c, r, &budget);
+		r->only_fresh &= r->fresh;
 		r->done += state == EDIT_DONE;
 	} while (state != EDIT_REFUSED && r->done < end && dp_now_ns() - start < SLICE_NS);
-	dp_allow_commit(c->dp);
-	return state == EDIT_REFUSED || r->done == r->n;
+	finished = state == EDIT_REFUSED || r->done == r->n;
+	/*
+	 * A commit waits for every worker. New peers can wait for the end of the
+	 * request, or ten thousand of them would have hundreds of commits; what takes
+	 * something away cannot, since what it frees waits for the commit.
+	 */
+	if (finished || !r->only_fresh) {
+		dp_allow_commit(c->dp);
+		r->only_fresh = true;
+	}
+	return finished;
 }
 
 static void
