@@ -84,11 +84,13 @@ journals_remove(const char *path, uint64_t below)
 	struct journal_names names;
 	int ret = journal_names_find(path, &names), error = errno;
 
-	/* A failure ends it: a newer one must not go before an older one. */
+	/* A failure ends it: a newer one must not go before an older one, nor on the disk. */
 	for (size_t i = 0; i < names.n && ret == 0 && names.numbers[i] < below; i++) {
 		char *name = journal_name(path, names.numbers[i]);
 
 		ret = unlink(name) == 0 || errno == ENOENT ? 0 : -1;
+		if (ret == 0 && i + 1 < names.n && names.numbers[i + 1] < below)
+			ret = durable_directory(path);
 		error = errno;
 		free(name);
 	}

@@ -104,7 +104,7 @@ def main():
     if build("build-asan", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=false",
              "-Dbuildtype=debugoptimized"):
         # What audits the machine code is about the code that ships, not about sanitizers'.
-        tally.meson("build-asan", "--no-suite", "ct")
+        tally.meson("build-asan", "--no-suite", "ct", "--no-suite", "crash")
     else:
         tally.add("build-asan: build", False)
     say("fuzz harnesses: their seeds, and a few seconds each")
@@ -115,6 +115,9 @@ def main():
     say("what waits for the protocol's timers")
     finish(tally, "waits", waits)
     if long:
+        say("a thousand power cuts")
+        tally.add("crash_store", sh("build/tests/crash/crash_store",
+                                    "build/tests/crash/libpowercut.so", 1000) == 0)
         say("mutants")
         tally.add("mutants", sh("/usr/bin/python3", "scripts/mutants.py") == 0)
 
