@@ -96,10 +96,25 @@ stage_rows(struct ctl_table *t, const json_t *now, const json_t *before)
 	}
 }
 
+/* How many packets a queue gave at a time, on average. */
+static double
+burst_size(const json_t *now, const json_t *before)
+{
+	const json_t *old = before != NULL ? json_object_get(before, "rx_bursts") : NULL;
+	uint64_t bursts = 0;
+	json_t *class;
+	size_t i;
+
+	json_array_foreach(json_object_get(now, "rx_bursts"), i, class)
+		bursts += grown(class, old != NULL ? json_array_get(old, i) : NULL, "bursts");
+	return bursts > 0 ? (double)grown(now, before, "rx_packets") / bursts : 0;
+}
+
 static void
 print_workers(struct ctl *c, const json_t *now, const json_t *before, double seconds)
 {
-	static const char *const titles[] = {">LCORE", ">BUSY", ">RX PACKETS", ">TX PACKETS", NULL};
+	static const char *const titles[] = {
+		">LCORE", ">BUSY", ">RX PACKETS", ">TX PACKETS", ">RX BURST", NULL};
 	static const char *const stage_titles[] = {
 		">LCORE", "STAGE", ">PACKETS", ">CYCLES/PACKET", ">OF BUSY", NULL};
 	const json_t *workers = json_object_get(now, "workers");
@@ -118,6 +133,7 @@ print_workers(struct ctl *c, const json_t *now, const json_t *before, double sec
 		ctl_cell(t, "%.1f %%", busy + idle > 0 ? 100.0 * busy / (busy + idle) : 0.0);
 		ctl_cell(t, "%" PRIu64, grown(w, earlier, "rx_packets"));
 		ctl_cell(t, "%" PRIu64, grown(w, earlier, "tx_packets"));
+		ctl_cell(t, "%.1f", burst_size(w, earlier));
 		stage_rows(stages, w, earlier);
 	}
 	ctl_table_print(t);

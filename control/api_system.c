@@ -153,6 +153,17 @@ read_counter(const uint64_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
+static json_t *
+bursts_json(const struct worker_stats *s)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < BURST_CLASSES; i++)
+		json_array_append_new(list, json_pack("{si sI}", "packets", 1 << i, "bursts",
+						    read_counter(&s->rx_bursts[i])));
+	return list;
+}
+
 int
 api_workers(struct api_call *call, json_t **body, struct refusal *why)
 {
@@ -169,12 +180,13 @@ api_workers(struct api_call *call, json_t **body, struct refusal *why)
 						read_counter(&s->stage_cycles[i]), "packets",
 						read_counter(&s->stage_packets[i])));
 		json_array_append_new(
-			list, json_pack("{si sI sI sI sI so}", "lcore",
+			list, json_pack("{si sI sI sI sI so so}", "lcore",
 				      (int)dataplane_worker_lcore(dp, w), "busy_cycles",
 				      read_counter(&s->busy_cycles), "idle_cycles",
 				      read_counter(&s->idle_cycles), "rx_packets",
 				      read_counter(&s->rx_packets), "tx_packets",
-				      read_counter(&s->tx_packets), "stages", stages));
+				      read_counter(&s->tx_packets), "rx_bursts", bursts_json(s),
+				      "stages", stages));
 	}
 	*body = json_pack("{sI so}", "tsc_hz", (json_int_t)rte_get_tsc_hz(), "workers", list);
 	return 200;

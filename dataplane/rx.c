@@ -376,6 +376,7 @@ rx_queue_poll(struct worker *w, const struct rx_queue *q)
 	if (n == 0)
 		return 0;
 	w->stats.rx_packets += n;
+	w->stats.rx_bursts[burst_class(n)]++;
 	worker_stage_done(w, STAGE_rx, n);
 	c.n_data = c.n_plain = 0;
 	c.local4_be = UINT64_MAX;
@@ -393,6 +394,8 @@ rx_queue_poll(struct worker *w, const struct rx_queue *q)
 		worker_forward(w, c.plain, c.n_plain);
 	return n;
 }
+
+_Static_assert(1 << (BURST_CLASSES - 1) == BURST, "a full burst has a class of its own");
 
 unsigned
 worker_rx_poll(struct worker *w)

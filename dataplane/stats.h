@@ -38,10 +38,20 @@ enum stage {
 
 extern const char *const stage_name[STAGE_COUNT];
 
+#define BURST_CLASSES 7
+
+static inline unsigned
+burst_class(unsigned packets)
+{
+	return 31 - (unsigned)__builtin_clz(packets);
+}
+
 struct worker_stats {
 	uint64_t busy_cycles; /* TSC, of loop turns that had work */
 	uint64_t idle_cycles; /* TSC, all others, naps included */
 	uint64_t rx_packets, tx_packets; /* at the ports */
+	/* Bursts that a queue gave, by size: 1, 2 to 3, 4 to 7, and so on up to a full one. */
+	uint64_t rx_bursts[BURST_CLASSES];
 	uint64_t stage_cycles[STAGE_COUNT]; /* TSC, extrapolated from the turns that are timed */
 	uint64_t stage_packets[STAGE_COUNT];
 	uint64_t drops[DROP_REASON_COUNT][IFACE_MAX + 1];

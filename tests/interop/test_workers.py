@@ -40,5 +40,9 @@ def test_everything_flows(two):
     workers = two.gateway.api("GET", "/v1/workers")["workers"]
     assert len(workers) == 2
     assert sum(w["rx_packets"] for w in workers) > 600
+    for w in workers:
+        bursts = [b["bursts"] for b in w["rx_bursts"]]
+        least = sum(b["packets"] * b["bursts"] for b in w["rx_bursts"])
+        assert least <= w["rx_packets"] <= 2 * least, w
     for reason in ("auth_failed", "replay", "source_not_allowed", "unknown_index"):
         assert two.gateway.drops(reason) == 0, reason
