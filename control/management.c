@@ -26,8 +26,8 @@
 #include "dataplane/dataplane.h"
 #include "dataplane/log.h"
 
-/* Peers of one slice at start: some ten milliseconds, then HTTP gets its turn. */
-#define LOAD_SLICE 4096
+/* Peers of one slice at start: some milliseconds of control's time, then HTTP gets its turn. */
+#define LOAD_SLICE 512
 
 /* ---- state -------------------------------------------------------------------- */
 

@@ -293,23 +293,6 @@ install_below(struct fib_control *c, const struct ip_prefix *p)
 	return ok;
 }
 
-/* Of the longest prefix above that the tables hold; 0, and a length of 0, when there is none. */
-static uint32_t
-covering_entry(struct rte_rib6_node *node, struct ip_prefix *covering)
-{
-	uint8_t family = rule_of(node)->family;
-	struct rte_rib6_node *up = rte_rib6_lookup_parent(node);
-
-	*covering = (struct ip_prefix){.addr.family = family};
-	for (; up != NULL && rule_of(up)->family == family; up = rte_rib6_lookup_parent(up)) {
-		if (rule_of(up)->entry == 0)
-			continue;
-		*covering = rib_prefix(up, rule_of(up));
-		return rule_of(up)->entry;
-	}
-	return 0;
-}
-
 static void
 uninstall(struct fib_control *c, struct rte_rib6_node *node)
 {
@@ -318,10 +301,7 @@ uninstall(struct fib_control *c, struct rte_rib6_node *node)
 	uint8_t ip[16], depth;
 
 	if (rule->entry != 0) {
-		struct ip_prefix covering;
-		uint32_t entry = covering_entry(node, &covering);
-
-		fib_table_remove(c->table, &prefix, &covering, entry);
+		fib_table_remove(c->table, &prefix);
 		entry_put(c, rule->entry);
 	}
 	rib_key(&prefix, ip, &depth);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The forwarding table of a routing domain: own addresses, connected and
- * static routes and the allowed-IPs of all interfaces in one fib4.h (IPv4)
+ * static routes and the allowed-IPs of all interfaces in one rte_lpm (IPv4)
  * and one left-right pair of rte_lpm6. One lookup answers three questions:
  *
  *   forward  where a packet to this address goes. At equal prefixes a route
@@ -22,9 +22,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <rte_lpm.h>
 
 #include "dataplane/addr.h"
-#include "dataplane/fib4.h"
 
 struct rcu;
 struct rte_lpm6;
@@ -79,9 +79,9 @@ struct fib_gateway {
 struct fib_control; /* the authoritative prefixes */
 
 struct fib {
-	struct fib4 table4;
+	struct rte_lpm *lpm4;
 	_Atomic(struct rte_lpm6 *) lpm6; /* the active one of two */
-	_Atomic uint32_t default4, default6; /* the tables have no length 0 */
+	_Atomic uint32_t default4, default6; /* rte_lpm refuses depth 0 */
 	struct fib_entry *entries;
 	struct fib_gateway *gateways;
 	struct fib_control *control;
@@ -124,12 +124,10 @@ fib_lookup4(const struct fib *fib, const uint32_t *ips, uint32_t *out, unsigned 
 {
 	uint32_t miss = atomic_load_explicit(&fib->default4, memory_order_relaxed);
 
-	/* The look-ups do not wait for each other. */
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t word = fib4_lookup(&fib->table4, ips[i]);
-
-		out[i] = word != 0 ? word & FIB4_VALUE_MASK : miss;
-	}
+	/* The look-ups do not wait for each other: one pass costs less than lookup_bulk's two. */
+	for (unsigned i = 0; i < n; i++)
+		if (rte_lpm_lookup(fib->lpm4, ips[i], &out[i]) != 0)
+			out[i] = miss;
 }
 
 void fib_lookup6(const struct fib *fib, uint8_t (*ips)[16], uint32_t *out, unsigned n);

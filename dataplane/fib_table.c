@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdio.h>
 #include <rte_ip.h>
+#include <rte_lpm.h>
 #include <rte_lpm6.h>
 #include <rte_malloc.h>
 #include <rte_version.h>
@@ -28,6 +29,7 @@ struct change6 {
 struct fib_table {
 	struct fib *fib;
 	struct rcu *rcu;
+	struct rte_lpm *lpm4;
 	struct rte_lpm6 *lpm6[2];
 	unsigned standby; /* which of lpm6 no worker reads */
 	/* What standby has and the active one has not, in order. */
@@ -40,6 +42,10 @@ fib_table_create(
 	struct fib *fib, uint32_t max_prefixes, struct rcu *rcu, char *err, size_t err_size)
 {
 	static unsigned serial; /* names of LPM tables are process-wide */
+	struct rte_lpm_config config4 = {
+		.max_rules = max_prefixes + SPARE_TBL8S,
+		.number_tbl8s = max_prefixes + SPARE_TBL8S,
+	};
 	struct rte_lpm6_config config6 = {
 		.max_rules = max_prefixes + SPARE_TBL8S,
 		.number_tbl8s = RTE_MIN(2 * max_prefixes + SPARE_TBL8S, 1u << 20),
@@ -51,7 +57,9 @@ fib_table_create(
 		goto fail;
 	t->fib = fib;
 	t->rcu = rcu;
-	if (fib4_init(&fib->table4, max_prefixes + SPARE_TBL8S, rcu) != 0)
+	snprintf(name, sizeof(name), "wgdp_lpm%u", serial);
+	t->lpm4 = rte_lpm_create(name, SOCKET_ID_ANY, &config4);
+	if (t->lpm4 == NULL || rcu_attach_lpm(rcu, t->lpm4) != 0)
 		goto fail;
 	for (unsigned i = 0; i < 2; i++) {
 		snprintf(name, sizeof(name), "wgdp_lpm6_%u_%u", serial, i);
@@ -61,6 +69,7 @@ fib_table_create(
 	}
 	serial++;
 	t->standby = 1;
+	fib->lpm4 = t->lpm4;
 	atomic_store(&fib->lpm6, t->lpm6[0]);
 	return t;
 fail:
@@ -77,7 +86,7 @@ fib_table_destroy(struct fib_table *t)
 {
 	if (t == NULL)
 		return;
-	fib4_fini(&t->fib->table4);
+	rte_lpm_free(t->lpm4);
 	rte_lpm6_free(t->lpm6[0]);
 	rte_lpm6_free(t->lpm6[1]);
 	free(t->log);
@@ -138,13 +147,12 @@ fib_table_set(struct fib_table *t, const struct ip_prefix *prefix, uint32_t entr
 		return true;
 	}
 	if (v4)
-		return fib4_set(&t->fib->table4, host_order4(&prefix->addr), prefix->len, entry);
+		return rte_lpm_add(t->lpm4, host_order4(&prefix->addr), prefix->len, entry) == 0;
 	return change6(t, &(struct change6){.prefix = *prefix, .entry = entry});
 }
 
 void
-fib_table_remove(struct fib_table *t, const struct ip_prefix *prefix,
-	const struct ip_prefix *covering, uint32_t covering_entry)
+fib_table_remove(struct fib_table *t, const struct ip_prefix *prefix)
 {
 	bool v4 = prefix->addr.family == IP_V4;
 
@@ -152,8 +160,7 @@ fib_table_remove(struct fib_table *t, const struct ip_prefix *prefix,
 		atomic_store_explicit(
 			v4 ? &t->fib->default4 : &t->fib->default6, 0, memory_order_release);
 	else if (v4)
-		fib4_remove(&t->fib->table4, host_order4(&prefix->addr), prefix->len, covering->len,
-			covering_entry);
+		rte_lpm_delete(t->lpm4, host_order4(&prefix->addr), prefix->len);
 	else
 		change6(t, &(struct change6){.prefix = *prefix, .remove = true});
 }

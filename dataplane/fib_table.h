@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The lookup side of the forwarding table: fib4.h for IPv4, and two rte_lpm6
+ * The lookup side of the forwarding table: rte_lpm for IPv4, and two rte_lpm6
  * for IPv6 since rte_lpm6 cannot be changed under its readers. Private to fib.c.
  */
 #ifndef DATAPLANE_FIB_TABLE_H
@@ -18,9 +18,7 @@ struct fib_table *fib_table_create(
 void fib_table_destroy(struct fib_table *t);
 /* Add or change; false when a table is full. */
 bool fib_table_set(struct fib_table *t, const struct ip_prefix *prefix, uint32_t entry);
-/* covering is the longest prefix that covers it and has an entry; a len of 0: none counts. */
-void fib_table_remove(struct fib_table *t, const struct ip_prefix *prefix,
-	const struct ip_prefix *covering, uint32_t covering_entry);
+void fib_table_remove(struct fib_table *t, const struct ip_prefix *prefix);
 /* See fib_commit. */
 void fib_table_commit(struct fib_table *t);
 
