@@ -21,6 +21,7 @@
 
 #define SET 16 /* lanes in a set of registers */
 #define PASS (2 * SET) /* lanes in a pass */
+#define AHEAD 3 /* packets: text from L3 is fetched so far ahead */
 #define HORNER_MAX 128 /* bytes: up to here powers of r are not worth making */
 
 /* Where a pass works: lanes, and what is left to do around it. */
@@ -322,7 +323,8 @@ run_pass(struct scratch *s)
 
 /* Adds lanes for as many of the blocks from `block` on as fit; returns how many. */
 static unsigned
-pass_add_run(struct pass *p, unsigned packet, uint32_t block, const struct aead_op *op)
+pass_add_run(struct pass *p, unsigned packet, uint32_t block, const struct aead_op *op,
+	const uint8_t *later)
 {
 	__m512i iota = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 	uint32_t offset = 64 * (block - 1);
@@ -335,8 +337,10 @@ pass_add_run(struct pass *p, unsigned packet, uint32_t block, const struct aead_
 		_mm512_storeu_si512(p->block + lanes + i,
 			_mm512_add_epi32(iota, _mm512_set1_epi32((int)(block + i))));
 	}
-	for (unsigned i = 0; i < run; i++)
+	for (unsigned i = 0; i < run; i++) {
 		p->data[lanes + i] = op->data + offset + 64 * i;
+		_mm_prefetch(later + offset + 64 * i, _MM_HINT_T0);
+	}
 	if (left < 64 * run)
 		pass_set_data(p, lanes + run - 1, op->data + offset + 64 * (run - 1),
 			left - 64 * (run - 1));
@@ -352,10 +356,12 @@ other_blocks(struct scratch *s)
 		return;
 	for (unsigned i = 0; i < s->count; i++) {
 		const struct aead_op *op = s->op[i];
+		/* Of a packet of about the same length, which is read two passes later. */
+		const struct aead_op *later = s->op[i + AHEAD < s->count ? i + AHEAD : i];
 		uint32_t blocks = (op->length + 63) / 64;
 
 		for (uint32_t block = 2; op->result == AEAD_OK && block <= blocks;) {
-			block += pass_add_run(&s->pass, i, block, op);
+			block += pass_add_run(&s->pass, i, block, op, later->data);
 			if (s->pass.lanes == PASS)
 				run_pass(s);
 		}
