@@ -496,7 +496,7 @@ check_accounts(const struct tally *a, const struct tally *b)
 	uint64_t freed = b->mbufs.freed - a->mbufs.freed;
 	uint64_t keepalives = received_since(a, b) - (b->after_replay - a->after_replay) -
 			      (b->mbufs.decapsulated - a->mbufs.decapsulated);
-	uint64_t unsent = b->mbufs.freed_empty - a->mbufs.freed_empty;
+	uint64_t unsent = b->mbufs.unsent - a->mbufs.unsent;
 	uint64_t pieces = b->mbufs.fragmenting - a->mbufs.fragmenting;
 	uint64_t icmp = 0;
 

@@ -48,6 +48,8 @@ def rx():
     seed("fuzz_rx", "sealed-long", sealed(0, 0, shape=8, length=1400) +
          sealed(0, 1, shape=8, length=1300) + sealed(1, 3, shape=8, length=1350, place=2) + RUN)
     seed("fuzz_rx", "keepalive", b"\x0c\x08\x00" + b"\x0c\x08\x09" + b"\x0c\x18\x02" + RUN)
+    # Answered with a keepalive 10 s later, but to where no route leads.
+    seed("fuzz_rx", "keepalive-no-way", sealed(0, 0, place=7) + RUN + b"\x07\x06" + RUN)
     seed("fuzz_rx", "counters", b"\x0c\x09\x00\xff\xf0" + b"\x0c\x0b\x00\x7f\xff" +
          b"\x0c\x09\x00\x80\x00" + b"\x0c\x0c\x00\x00\x01" + b"\x0c\x0c\x00\x40\x01" + RUN)
     seed("fuzz_rx", "to-clients", b"".join(plain(1, i, length=(3 << 11) | 90)

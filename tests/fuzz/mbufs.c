@@ -24,10 +24,8 @@ put(struct rte_mempool *pool, void *const *objects, unsigned n)
 {
 	for (unsigned i = 0; pool == watched && i < n; i++) {
 		struct rte_mbuf *m = objects[i];
-		bool segment = pkt_meta(m)->kind == KIND_SEGMENT;
 
-		mbuf_counts.freed += !segment;
-		mbuf_counts.freed_empty += !segment && m->data_len == 0;
+		mbuf_counts.freed += pkt_meta(m)->kind != KIND_SEGMENT;
 		ASAN_POISON_MEMORY_REGION(objects[i], pool->elt_size);
 	}
 	return pool_enqueue(pool, objects, n);
@@ -121,12 +119,28 @@ unsigned __wrap_dataplane_punted(
 bool __real_icmp_limiter_allow(struct icmp_limiter *l, const struct ip_addr *to, uint64_t now_ns);
 bool __wrap_icmp_limiter_allow(struct icmp_limiter *l, const struct ip_addr *to, uint64_t now_ns);
 
+static uint64_t
+drops(const struct worker *w)
+{
+	uint64_t sum = 0;
+
+	for (unsigned r = 0; r < DROP_REASON_COUNT; r++)
+		for (unsigned i = 0; i <= IFACE_MAX; i++)
+			sum += w->stats.drops[r][i];
+	return sum;
+}
+
+/* A keepalive comes alone. Where no session may send it, that is all that happens. */
 void
 __wrap_worker_encap(struct worker *w, const struct encap_packet *in, unsigned n)
 {
+	bool keepalive = n == 1 && in[0].m->data_len == 0;
+	uint64_t freed = mbuf_counts.freed, dropped = keepalive ? drops(w) : 0;
+
 	for (unsigned i = 0; i < n; i++)
 		unfence(in[i].m);
 	__real_worker_encap(w, in, n);
+	mbuf_counts.unsent += keepalive && mbuf_counts.freed > freed && drops(w) == dropped;
 }
 
 void
@@ -141,11 +155,10 @@ int
 __wrap_worker_fragment4(
 	struct worker *w, struct rte_mbuf *m, uint16_t mtu, struct rte_mbuf **out, unsigned max)
 {
-	uint64_t before = mbuf_counts.freed, empty = mbuf_counts.freed_empty;
+	uint64_t before = mbuf_counts.freed;
 	int n = __real_worker_fragment4(w, m, mtu, out, max);
 
 	mbuf_counts.fragmenting += mbuf_counts.freed - before;
-	mbuf_counts.freed_empty = empty;
 	return n;
 }
 

@@ -14,7 +14,7 @@
 struct mbuf_counts {
 	uint64_t taken; /* from the pool */
 	uint64_t freed; /* to it: packets, whatever the number of segments */
-	uint64_t freed_empty; /* of freed: without data, so keepalives that were never sent */
+	uint64_t unsent; /* of freed: keepalives that there was no session for */
 	uint64_t fragmenting; /* of freed: packets that went on as fragments, or failed to */
 	uint64_t icmp; /* punted to be answered: counted as drops already */
 	uint64_t decapsulated; /* packets from a tunnel that reached the forwarding stage */
