@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/local.h"
 #include "control/outer.h"
 #include "control/publish.h"
 #include "control/state.h"
@@ -21,6 +22,8 @@ struct received {
 	struct iface *iface;
 	uint8_t iface_id;
 	uint8_t worker;
+	uint8_t port; /* where it came in, in a frame from this MAC */
+	struct rte_ether_addr mac;
 	struct ip_endpoint from, to;
 	const void *data;
 	uint16_t len;
@@ -123,6 +126,7 @@ static void
 note_accepted(struct peer *peer, const struct received *r)
 {
 	learn_endpoint(peer, r);
+	local_heard(r->c->local, r->port, &r->from.addr, &r->mac, r->now_ns);
 	peer->handshake_rx_bytes += r->len;
 	dp_peer_note_received(peer->dp);
 	timers_handshake_received(&peer->timers, r->now_ns);
@@ -328,6 +332,7 @@ static void
 parse(struct control *c, struct rte_mbuf *m, uint64_t now, struct received *r)
 {
 	const struct pkt_meta *meta = pkt_meta(m);
+	const struct rte_ether_hdr *frame;
 
 	*r = (struct received){
 		.c = c,
@@ -337,7 +342,10 @@ parse(struct control *c, struct rte_mbuf *m, uint64_t now, struct received *r)
 		.data = rte_pktmbuf_mtod(m, const void *),
 		.len = m->data_len,
 		.now_ns = now,
+		.port = meta->port,
 	};
+	frame = rte_pktmbuf_mtod_offset(m, const struct rte_ether_hdr *, -(int)meta->wg_off);
+	rte_ether_addr_copy(&frame->src_addr, &r->mac);
 	outer_parse(m, &r->from, &r->to);
 }
 

@@ -388,6 +388,13 @@ local_want_neigh(struct local *l, const struct dp_event *event, uint64_t now_ns)
 	resolver_want(l->resolver, event->port, &event->addr, now_ns);
 }
 
+void
+local_heard(struct local *l, uint8_t port, const struct ip_addr *addr,
+	const struct rte_ether_addr *mac, uint64_t now_ns)
+{
+	resolver_heard(l->resolver, port, addr, mac, now_ns);
+}
+
 uint64_t
 local_tick(struct local *l, uint64_t now_ns)
 {

@@ -329,6 +329,21 @@ learn(struct resolver *r, uint8_t port, const struct ip_addr *a, const struct rt
 }
 
 void
+resolver_heard(struct resolver *r, uint8_t port, const struct ip_addr *addr,
+	const struct rte_ether_addr *mac, uint64_t now_ns)
+{
+	struct entry *e;
+
+	if (port >= r->ports->n || !port_may_reach(&r->ports->port[port], addr) ||
+		port_owns(&r->ports->port[port], addr) || !rte_is_valid_assigned_ether_addr(mac))
+		return;
+	/* Its sender may be any peer, and its source spoofed: what is known stands. */
+	e = find(r, port, addr);
+	if (e == NULL || !has_mac(e))
+		learn(r, port, addr, mac, true, now_ns);
+}
+
+void
 resolver_want(struct resolver *r, uint8_t port, const struct ip_addr *addr, uint64_t now_ns)
 {
 	struct entry *e;

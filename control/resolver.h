@@ -41,6 +41,15 @@ bool resolver_arp(
 bool resolver_nd(
 	struct resolver *r, uint8_t port, const uint8_t *frame, uint16_t len, uint64_t now_ns);
 
+/*
+ * An authenticated handshake message came from this address in a frame from
+ * this MAC. Where nothing is known of an address on the link, that is where the
+ * answer goes, unconfirmed: many clients that come back at once need not wait
+ * for ARP, nor for room among what does.
+ */
+void resolver_heard(struct resolver *r, uint8_t port, const struct ip_addr *addr,
+	const struct rte_ether_addr *mac, uint64_t now_ns);
+
 /* Retries, ageing, announcements. Returns when to call it next, in ns; earlier does no harm. */
 uint64_t resolver_tick(struct resolver *r, uint64_t now_ns);
 

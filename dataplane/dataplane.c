@@ -20,10 +20,16 @@
 #define INJECT_SIZE 1024
 #define HANDOFF_SIZE 2048
 #define EVENTS_SIZE 4096
-#define PUNT_SIZE 512
+#define PUNT_LOCAL_SIZE 512
+/*
+ * An eighth of it is load (cookies from then on, which cost each client 5 s):
+ * hundreds of clients that come back at once are none, and all of it is done in
+ * a tenth of a second or so.
+ */
+#define PUNT_HANDSHAKE_SIZE 2048
 /* Indices of a peer: previous, current and next session, and a handshake under way. */
 #define INDICES_PER_PEER 4
-/* For staged packets, neighbour holds and everything between threads. */
+/* For staged packets, neighbour holds and everything between threads but handshakes. */
 #define SPARE_MBUFS 8192
 
 const char *const stage_name[STAGE_COUNT] = {
@@ -96,8 +102,8 @@ worker_create(struct dataplane *dp, const struct dataplane_config *config, unsig
 		ring_create("event", id, RTE_ALIGN(sizeof(struct dp_event), 4), EVENTS_SIZE, spsc);
 	w->inject = ring_create("inject", id, 0, INJECT_SIZE, spsc);
 	w->handoff = ring_create("hand", id, 0, HANDOFF_SIZE, RING_F_SC_DEQ);
-	w->punt[PUNT_RING_HANDSHAKE] = ring_create("hs", id, 0, PUNT_SIZE, spsc);
-	w->punt[PUNT_RING_LOCAL] = ring_create("local", id, 0, PUNT_SIZE, spsc);
+	w->punt[PUNT_RING_HANDSHAKE] = ring_create("hs", id, 0, PUNT_HANDSHAKE_SIZE, spsc);
+	w->punt[PUNT_RING_LOCAL] = ring_create("local", id, 0, PUNT_LOCAL_SIZE, spsc);
 	w->peers = rte_zmalloc(
 		"peer_worker", (size_t)config->max_peers * sizeof(*w->peers), RTE_CACHE_LINE_SIZE);
 	if (w->aead == NULL || w->wake_fd < 0 || w->mailbox == NULL || w->events == NULL ||
@@ -231,7 +237,8 @@ static struct rte_mempool *
 pool_create(const struct dataplane_config *config)
 {
 	static unsigned serial;
-	unsigned n = port_mbufs_needed(config->n_ports, config->n_workers) + SPARE_MBUFS;
+	unsigned n = port_mbufs_needed(config->n_ports, config->n_workers) + SPARE_MBUFS +
+		     config->n_workers * PUNT_HANDSHAKE_SIZE;
 	uint16_t room = RTE_MBUF_DEFAULT_BUF_SIZE;
 	char name[32];
 
@@ -493,7 +500,7 @@ dataplane_handshake_load(const struct dataplane *dp)
 
 	for (unsigned i = 0; i < dp->n_workers; i++)
 		most = RTE_MAX(most, rte_ring_count(dp->workers[i]->punt[PUNT_RING_HANDSHAKE]));
-	return most * 256 / PUNT_SIZE;
+	return most * 256 / PUNT_HANDSHAKE_SIZE;
 }
 
 bool
@@ -502,7 +509,7 @@ dataplane_inject(struct dataplane *dp, unsigned worker, struct rte_mbuf *m)
 	struct worker *w = dp->workers[worker];
 
 	if (rte_ring_sp_enqueue(w->inject, m) != 0) {
-		dataplane_count_drop(dp, DROP_queue_full, pkt_meta(m)->iface);
+		dataplane_count_drop(dp, DROP_inject_full, pkt_meta(m)->iface);
 		rte_pktmbuf_free(m);
 		return false;
 	}

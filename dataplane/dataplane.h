@@ -120,7 +120,7 @@ unsigned dataplane_handshake_load(const struct dataplane *dp);
 
 /*
  * Give a packet to a worker for sending; its meta says how (PKT_INJECT_*).
- * Takes the mbuf in any case; counts queue_full and returns false when full.
+ * Takes the mbuf in any case; counts inject_full and returns false when full.
  */
 bool dataplane_inject(struct dataplane *dp, unsigned worker, struct rte_mbuf *m);
 

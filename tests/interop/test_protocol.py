@@ -201,7 +201,7 @@ def test_roaming_to_and_fro_does_not_fill_the_log(gateway, made):
 def test_under_load_mac2_is_demanded(bare, gateway, made):
     client = made.make()
     flood = RawClient(bare.c1, "192.0.2.2", bare.public_key, client.to)
-    messages = [flood.initiation() for _ in range(150)]
+    messages = [flood.initiation() for _ in range(600)]
 
     def press():
         for m in messages:

@@ -423,6 +423,48 @@ test_off_link_senders_are_not_learned(void **state)
 	assert_true(hw("fd00:20::5") == 0);
 }
 
+static void
+heard(const char *from, const struct rte_ether_addr *mac)
+{
+	struct ip_addr a = addr(from);
+
+	resolver_heard(r, 0, &a, mac, now);
+}
+
+/* Of an authenticated handshake: enough to answer it, never enough to redirect anybody. */
+static void
+test_handshakes_teach_what_is_not_known(void **state)
+{
+	static const struct rte_ether_addr group_mac = {{0x03, 0, 0, 0, 0, 0x22}};
+
+	heard("10.20.0.2", &host_mac);
+	assert_true(hw("10.20.0.2") == neigh_pack(&host_mac));
+	heard("10.20.0.2", &evil_mac);
+	assert_true(hw("10.20.0.2") == neigh_pack(&host_mac));
+	heard("fd00:20::2", &host_mac);
+	assert_true(hw("fd00:20::2") == neigh_pack(&host_mac));
+	/* Packets wait for it. */
+	want("10.20.0.3");
+	heard("10.20.0.3", &host_mac);
+	assert_int_equal(n_done, 1);
+	assert_true(done[0].resolved);
+	/* Not on the link, our own, and what is no station's. */
+	heard("192.0.2.7", &evil_mac);
+	heard("10.20.0.1", &evil_mac);
+	heard("10.20.0.255", &evil_mac);
+	heard("10.20.0.4", &group_mac);
+	assert_true(hw("192.0.2.7") == 0 && hw("10.20.0.1") == 0 && hw("10.20.0.255") == 0);
+	assert_true(hw("10.20.0.4") == 0);
+	/* It is doubted: whoever uses it has it asked for. */
+	forget();
+	use("10.20.0.2");
+	now += 1;
+	use("10.20.0.2");
+	pass(2 * SEC);
+	assert_true(n_sent > 0);
+	sent_arp(0, &host_mac);
+}
+
 /* RFC 4861, 7.2.5: without the override flag the address stays, but is doubted. */
 static void
 test_nd_override_rules(void **state)
@@ -724,6 +766,7 @@ main(void)
 		T(test_nd_answers_own_addresses_only),
 		T(test_own_addresses_are_never_learned),
 		T(test_off_link_senders_are_not_learned),
+		T(test_handshakes_teach_what_is_not_known),
 		T(test_nd_override_rules),
 		T(test_gratuitous_arp_moves_a_known_host),
 		T(test_malformed_is_ignored),
