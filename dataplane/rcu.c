@@ -21,12 +21,29 @@ struct rcu {
 	bool reclaiming;
 };
 
+/*
+ * The queue has just seen these reports, but in a library, where
+ * ThreadSanitizer does not look: see them once more where it does. Were one
+ * missing, what that reader did since its last one would still be a race.
+ */
+static void
+show_reports(const struct rcu *rcu)
+{
+#ifdef __SANITIZE_THREAD__
+	for (uint32_t i = 0; i < rcu->qsbr->max_threads; i++)
+		(void)__atomic_load_n(&rcu->qsbr->qsbr_cnt[i].cnt, __ATOMIC_ACQUIRE);
+#else
+	(void)rcu;
+#endif
+}
+
 static void
 run_deferred(void *p, void *entries, unsigned n)
 {
 	struct deferred *d = entries;
 	struct rcu *rcu = p;
 
+	show_reports(rcu);
 	rcu->waiting -= n;
 	for (unsigned i = 0; i < n; i++)
 		d[i].fn(d[i].arg);

@@ -61,11 +61,23 @@ class Tally:
             self.add(f"interop: {name} ended with {status}", False)
 
 
-def build(directory, *options):
+def build(directory, *options, targets=()):
     if not (REPO / directory / "build.ninja").exists():
         if sh("meson", "setup", directory, *options, stdout=subprocess.DEVNULL) != 0:
             return False
-    return sh("ninja", "--quiet", "-C", directory) == 0
+    return sh("ninja", "--quiet", "-C", directory, *targets) == 0
+
+
+def threads(tally, long):
+    """test_threads under ThreadSanitizer, in a build of its own."""
+    name = "tests/tsan/test_threads"
+    ok = build("build-tsan", "-Db_sanitize=thread", "-Db_lundef=false", "-Dwerror=false",
+               "-Dbuildtype=debugoptimized", targets=[name])
+    env = {**os.environ, "WGDP_STRESS_SECONDS": "60" if long else "2",
+           "TSAN_OPTIONS": f"suppressions={REPO}/tests/tsan/suppressions.txt"}
+    # Its shadow of the memory wants less randomness than some kernels give.
+    tally.add("build-tsan: test_threads",
+              ok and sh("setarch", "-R", f"build-tsan/{name}", env=env) == 0)
 
 
 def pytest(name, *words):
@@ -107,6 +119,8 @@ def main():
         tally.meson("build-asan", "--no-suite", "ct", "--no-suite", "crash")
     else:
         tally.add("build-asan: build", False)
+    say("threads under ThreadSanitizer")
+    threads(tally, long)
     say("fuzz harnesses: their seeds, and a few seconds each")
     for harness in ("rx", "handshake", "http", "yaml", "ctl"):
         tally.add(f"fuzz: {harness}", sh("scripts/fuzz", "--check", harness) == 0)
