@@ -80,13 +80,14 @@ def threads(tally, long):
               ok and sh("setarch", "-R", f"build-tsan/{name}", env=env) == 0)
 
 
-def pytest(name, *words):
+def pytest(name, *words, env=None):
     """Started, not waited for; its output goes to a file."""
     log = open(OUT / f"{name}.log", "wb")
     (OUT / f"{name}.xml").unlink(missing_ok=True)
     argv = ["/usr/bin/python3", "-m", "pytest", "-q", f"--junitxml={OUT / name}.xml", *words]
     return subprocess.Popen(argv, cwd=REPO / "tests" / "interop", stdout=log,
-                            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+                            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                            env={**os.environ, **(env or {})})
 
 
 def finish(tally, name, run):
@@ -117,6 +118,10 @@ def main():
              "-Dbuildtype=debugoptimized"):
         # What audits the machine code is about the code that ships, not about sanitizers'.
         tally.meson("build-asan", "--no-suite", "ct", "--no-suite", "crash")
+        # What is leaked from start to stop makes the exit status another.
+        finish(tally, "leaks", pytest("leaks", "test_stop.py", "-k", "traffic or sigint", env={
+            "WGDP_BUILD": str(REPO / "build-asan"), "WGDP_LEAKS": "1",
+            "ASAN_OPTIONS": "detect_leaks=1"}))
     else:
         tally.add("build-asan: build", False)
     say("threads under ThreadSanitizer")

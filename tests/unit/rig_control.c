@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "control/local.h"
 #include "crypto_accel/crypto_accel.h"
 #include "dataplane/worker.h"
 
@@ -33,6 +34,13 @@ rig_control_setup(void **state)
 	assert_non_null(rig_control);
 	assert_int_equal(control_attach(rig_control, rig.dp, &dp_config, err, sizeof(err)), 0);
 	ev_async_start(rig_control->loop, &rig_control->wake);
+	/* Both announcements of the ports' addresses: nobody expects them among the answers. */
+	local_tick(rig_control->local, dp_now_ns());
+	local_tick(rig_control->local, dp_now_ns() + 10 * NS_PER_SEC);
+	rig_turn_all();
+	for (unsigned p = 0; p < RIG_PORTS; p++)
+		for (struct rig_queue *q = &rig.tx[p][0]; q->n > 0; q->n--)
+			rte_pktmbuf_free(q->m[q->first++ % RIG_QUEUE]);
 	return 0;
 }
 
