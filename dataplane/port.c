@@ -9,6 +9,7 @@
 
 #include <rte_bus.h>
 #include <rte_dev.h>
+#include <rte_devargs.h>
 #include <rte_ethdev.h>
 
 #include "dataplane/log.h"
@@ -193,6 +194,35 @@ detach(uint16_t dpdk_id)
 		rte_dev_remove(dev);
 }
 
+bool
+port_lends_buffers(const char *args)
+{
+	/* mlx5, vhost, netvsc: all of them only where the operator asks for it. */
+	static const char *const asking[] = {"mprq_en=1", "ext-buffer=1", "rx_extmbuf_enable=1"};
+
+	for (unsigned i = 0; i < RTE_DIM(asking); i++)
+		if (strstr(args, asking[i]) != NULL)
+			return true;
+	return false;
+}
+
+/* Of the ports, or of what EAL was told on its command line. */
+static bool
+any_lends_buffers(const struct port_config *configs, unsigned n)
+{
+	static const char *const buses[] = {"pci", "vdev", "vmbus"};
+	const struct rte_devargs *known = NULL;
+
+	for (unsigned i = 0; i < n; i++)
+		if (port_lends_buffers(configs[i].device))
+			return true;
+	for (unsigned i = 0; i < RTE_DIM(buses); i++)
+		while ((known = rte_devargs_next(buses[i], known)) != NULL)
+			if (known->args != NULL && port_lends_buffers(known->args))
+				return true;
+	return false;
+}
+
 /* ---- configuration ------------------------------------------------------- */
 
 /*
@@ -230,15 +260,14 @@ configurable_mtu(const struct rte_eth_dev_info *info)
 
 static int
 configure(struct port *p, const struct port_config *c, const struct rte_eth_dev_info *info,
-	char *err, size_t err_size)
+	bool fast_free, char *err, size_t err_size)
 {
 	/* net_tap checks and fills in checksums in software, slower than the workers do. */
 	bool emulated = strcmp(info->driver_name, "net_tap") == 0;
 	uint64_t checksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	uint64_t rx = emulated ? 0 : info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
-	/* All packets are single segments of one pool that nobody else refers to. */
-	uint64_t tx = info->tx_offload_capa &
-		      (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE | (emulated ? 0 : checksums));
+	uint64_t tx = info->tx_offload_capa & ((fast_free ? RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE : 0) |
+						      (emulated ? 0 : checksums));
 	struct rte_eth_conf conf = {
 		.rxmode = {.mtu = RTE_MIN(c->mtu, configurable_mtu(info)), .offloads = rx},
 		.txmode = {.offloads = tx},
@@ -364,7 +393,7 @@ accept_multicast(const struct port *p)
 
 static int
 open_port(struct port *p, const struct port_config *c, unsigned n_workers, struct rte_mempool *pool,
-	char *err, size_t err_size)
+	bool fast_free, char *err, size_t err_size)
 {
 	struct rte_eth_dev_info info;
 	char mac[RTE_ETHER_ADDR_FMT_SIZE];
@@ -380,7 +409,7 @@ open_port(struct port *p, const struct port_config *c, unsigned n_workers, struc
 			rte_pktmbuf_data_room_size(pool), c->mtu);
 	snprintf(p->name, sizeof(p->name), "%s", c->name);
 	spread_queues(p, &info, n_workers);
-	if (configure(p, c, &info, err, err_size) != 0 ||
+	if (configure(p, c, &info, fast_free, err, err_size) != 0 ||
 		setup_queues(p, c, pool, err, err_size) != 0)
 		return -1;
 	rc = rte_eth_dev_start(p->dpdk_id);
@@ -423,12 +452,16 @@ int
 ports_open(struct ports *ports, const struct port_config *configs, unsigned n, unsigned n_workers,
 	struct rte_mempool *pool, char *err, size_t err_size)
 {
+	bool fast_free;
+
 	memset(ports, 0, sizeof(*ports));
 	if (n > PORT_MAX || n_workers == 0 || n_workers > WORKER_MAX) {
 		snprintf(err, err_size, "%u ports and %u workers: at most %u and 1 to %u", n,
 			n_workers, PORT_MAX, WORKER_MAX);
 		return -1;
 	}
+	/* All packets are single segments of one pool, and whole in it unless a driver lends. */
+	fast_free = !any_lends_buffers(configs, n);
 	for (unsigned i = 0; i < n; i++) {
 		struct port *p = &ports->port[i];
 
@@ -443,7 +476,7 @@ ports_open(struct ports *ports, const struct port_config *configs, unsigned n, u
 			}
 		}
 		ports->n = i + 1;
-		if (open_port(p, &configs[i], n_workers, pool, err, err_size) != 0)
+		if (open_port(p, &configs[i], n_workers, pool, fast_free, err, err_size) != 0)
 			goto undo;
 		poll_link(p, true);
 	}

@@ -64,6 +64,11 @@ void ports_close(struct ports *ports);
 /* Poll link state into link_up and log changes; control calls it about once a second. */
 void ports_poll_links(struct ports *ports);
 
+/*
+ * Do a driver's arguments have it receive into buffers of its own? An mbuf then
+ * only refers to one, and must not go back to its pool before it has been let go.
+ */
+bool port_lends_buffers(const char *args);
 /* Bytes of data room (headroom included) that an mbuf needs for a port of this MTU. */
 uint16_t port_mbuf_room(uint16_t mtu);
 /* Number of mbufs that n ports with n_workers workers keep in descriptors and bursts. */

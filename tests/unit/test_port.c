@@ -231,6 +231,20 @@ test_mbuf_needs(void **state)
 	assert_true(port_mbufs_needed(2, 2) >= 2 * port_mbufs_needed(1, 1) - 1024);
 }
 
+/* Then no port may be asked for MBUF_FAST_FREE: it would keep the mbuf tied to the buffer. */
+static void
+test_drivers_that_lend_buffers(void **state)
+{
+	assert_true(port_lends_buffers("0000:81:00.0,mprq_en=1"));
+	assert_true(port_lends_buffers("0000:81:00.0,mprq_en=1,rxqs_min_mprq=1"));
+	assert_true(port_lends_buffers("net_vhost0,iface=/tmp/s,linear-buffer=1,ext-buffer=1"));
+	assert_true(port_lends_buffers("rx_extmbuf_enable=1")); /* as EAL has it */
+	assert_false(port_lends_buffers("0000:81:00.0"));
+	assert_false(port_lends_buffers("0000:81:00.0,mprq_en=0"));
+	assert_false(port_lends_buffers("net_tap0,iface=x"));
+	assert_false(port_lends_buffers(""));
+}
+
 int
 main(void)
 {
@@ -240,6 +254,7 @@ main(void)
 		cmocka_unit_test(test_failures_say_device_and_reason),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_mbuf_needs),
+		cmocka_unit_test(test_drivers_that_lend_buffers),
 	};
 
 	return cmocka_run_group_tests(tests, setup, eal_teardown);
