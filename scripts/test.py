@@ -111,7 +111,9 @@ def main():
     guest = pytest("guest", "-m", "guest")  # with the one Linux guest
     say("interop tests")
     fast = "not waits and not guest"
-    finish(tally, "interop", pytest("interop", "-m", fast if long else fast + " and not long"))
+    # Most of their time is waiting too: two modules at a time.
+    finish(tally, "interop", pytest("interop", "-n", "2", "--dist", "loadfile", "-m",
+                                    fast if long else fast + " and not long"))
     say("unit tests under ASan and UBSan")
     # The sanitizers make gcc warn of what cannot be; the release build has -Werror.
     if build("build-asan", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=false",
