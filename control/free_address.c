@@ -69,7 +69,8 @@ free_address_find(
 		if (network->addr.family == IP_V4)
 			last--;
 	}
-	qsort(taken, n, sizeof(*taken), by_first);
+	if (n > 0) /* taken may be NULL then, which qsort does not allow */
+		qsort(taken, n, sizeof(*taken), by_first);
 	for (size_t i = 0; i < n && first_of(&taken[i]) <= at; i++) {
 		number end = last_of(&taken[i]);
 
