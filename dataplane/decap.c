@@ -170,8 +170,8 @@ same_endpoint(const struct endpoint_dp *known, const struct rx_data *d)
 	} else {
 		const struct rte_ipv6_hdr *ip = (const void *)d->l3;
 
-		return memcmp(known->addr, ip->src_addr, 16) == 0 &&
-		       memcmp(known->source, ip->dst_addr, 16) == 0;
+		return memcmp(known->addr, &ip->src_addr, 16) == 0 &&
+		       memcmp(known->source, &ip->dst_addr, 16) == 0;
 	}
 }
 

@@ -412,8 +412,8 @@ rig_ip(struct rig_packet *out, const struct rig_ip *what)
 		v6->payload_len = rte_cpu_to_be_16(what->len - sizeof(*v6));
 		v6->proto = 253;
 		v6->hop_limits = ttl;
-		memcpy(v6->src_addr, src.bytes, 16);
-		memcpy(v6->dst_addr, dst.bytes, 16);
+		memcpy(&v6->src_addr, src.bytes, 16);
+		memcpy(&v6->dst_addr, dst.bytes, 16);
 	}
 }
 
@@ -591,7 +591,7 @@ check_outer(const struct rig_peer *p, struct rig_packet *ip)
 		assert_int_equal(rte_ipv4_udptcp_cksum(v4, udp), checksum);
 	} else {
 		assert_int_equal(rte_be_to_cpu_16(v6->payload_len), ip->len - header);
-		assert_memory_equal(v6->dst_addr, p->endpoint.addr.bytes, 16);
+		assert_memory_equal(&v6->dst_addr, p->endpoint.addr.bytes, 16);
 		assert_int_equal(rte_ipv6_udptcp_cksum(v6, udp), checksum);
 	}
 	assert_int_equal(udp->dst_port, rte_cpu_to_be_16(p->endpoint.port));
