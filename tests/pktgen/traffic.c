@@ -205,7 +205,7 @@ build(struct traffic *t, struct rte_mempool *pool, uint64_t stamp, uint64_t now_
 		return false;
 	}
 	describe(t, c, down, stamp, &p);
-	padded = RTE_MIN(RTE_ALIGN_CEIL(p.size, MESSAGE_PADDING), t->options->inner_mtu);
+	padded = RTE_MIN(RTE_ALIGN_CEIL((unsigned)p.size, MESSAGE_PADDING), t->options->inner_mtu);
 	len = down ? RTE_ETHER_HDR_LEN + p.size
 		   : frame_udp_overhead(c->source.addr.family) + MESSAGE_DATA_OVERHEAD + padded;
 	*b = (struct built){.mbuf = rte_pktmbuf_alloc(pool),
