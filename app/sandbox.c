@@ -252,9 +252,9 @@ static const char *const allowed[] = {
 	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigtimedwait",
 	"rt_sigsuspend", "sigaltstack", "signalfd4",
 	/* waiting */
-	"poll", "ppoll", "select", "pselect6", "epoll_create1", "epoll_ctl", "epoll_wait",
-	"epoll_pwait", "epoll_pwait2", "eventfd2", "timerfd_create", "timerfd_settime",
-	"timerfd_gettime",
+	"poll", "ppoll", "select", "pselect6", "epoll_create", "epoll_create1", "epoll_ctl",
+	"epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "timerfd_create",
+	"timerfd_settime", "timerfd_gettime",
 	/* sockets; socket() itself below */
 	"socketpair", "bind", "listen", "accept", "accept4", "connect", "getsockname",
 	"getpeername", "getsockopt", "setsockopt", "shutdown", "sendto", "recvfrom", "sendmsg",
