@@ -147,8 +147,7 @@ read_own(const struct ynode *node, struct ip_prefix *out)
 		return false;
 	if (a->family == IP_V6) {
 		/* Ports have link-local addresses of themselves; ::/8 holds special ones. */
-		return a->bytes[0] != 0xff && !(a->bytes[0] == 0xfe && a->bytes[1] >> 6 == 2) &&
-		       a->bytes[0] != 0;
+		return a->bytes[0] != 0xff && !ip_addr_is_link_local(a) && a->bytes[0] != 0;
 	}
 	if (a->bytes[0] == 0 || a->bytes[0] == 127 || a->bytes[0] >= 224)
 		return false;

@@ -131,12 +131,6 @@ struct packet {
 };
 
 static bool
-is_link_local(const struct ip_addr *a)
-{
-	return a->family == IP_V6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
-}
-
-static bool
 parse(struct packet *p, struct rte_mbuf *m)
 {
 	const struct pkt_meta *meta = pkt_meta(m);
@@ -206,7 +200,7 @@ static bool
 way_back(const struct packet *p, struct rte_ether_addr *mac, struct rte_ether_addr **back)
 {
 	*back = NULL;
-	if (!is_link_local(&p->src) && !is_link_local(&p->dst))
+	if (!ip_addr_is_link_local(&p->src) && !ip_addr_is_link_local(&p->dst))
 		return true;
 	if (p->eth == NULL)
 		return false;

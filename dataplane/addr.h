@@ -51,4 +51,17 @@ bool ip_prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b);
 struct ip_prefix ip_prefix_network(const struct ip_prefix *p);
 bool ip_prefix_contains(const struct ip_prefix *p, const struct ip_addr *a);
 
+/* fe80::/10 (RFC 4291, section 2.5.6). address: 16 bytes in network order. */
+static inline bool
+ipv6_is_link_local(const uint8_t *address)
+{
+	return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
+}
+
+static inline bool
+ip_addr_is_link_local(const struct ip_addr *a)
+{
+	return a->family == IP_V6 && ipv6_is_link_local(a->bytes);
+}
+
 #endif

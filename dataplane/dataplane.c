@@ -158,12 +158,6 @@ add_local(struct fib *fib, const struct ip_prefix *address, char *err, size_t er
 	return fib_route_add(fib, &host, fib_dst_make(FIB_LOCAL, 0), err, err_size);
 }
 
-static bool
-is_link_local(const struct ip_addr *a)
-{
-	return a->family == IP_V6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
-}
-
 static int
 add_port_routes(struct dataplane *dp, const struct port *port, char *err, size_t err_size)
 {
@@ -175,7 +169,7 @@ add_port_routes(struct dataplane *dp, const struct port *port, char *err, size_t
 		else
 			memcpy(dp->local6[dp->n_local6++], address->addr.bytes, 16);
 		/* Link-local addresses exist on every port: rx.c sends them to control. */
-		if (is_link_local(&address->addr))
+		if (ip_addr_is_link_local(&address->addr))
 			continue;
 		if (fib_route_add(dp->fib, address, fib_dst_make(FIB_PORT, port->id), err,
 			    err_size) != 0 ||

@@ -108,7 +108,7 @@ martian_source(const struct fwd_packet *p)
 	}
 	memcpy(&high, src6, sizeof(high));
 	memcpy(&low, src6 + 8, sizeof(low));
-	return src6[0] == 0xff || (src6[0] == 0xfe && (src6[1] & 0xc0) == 0x80) ||
+	return src6[0] == 0xff || ipv6_is_link_local(src6) ||
 	       (high == 0 && rte_be_to_cpu_64(low) <= 1);
 }
 

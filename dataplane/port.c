@@ -337,12 +337,6 @@ choose_mac(struct port *p, const struct port_config *c, const struct rte_eth_dev
 	}
 }
 
-static bool
-is_link_local(const struct ip_addr *a)
-{
-	return a->family == IP_V6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
-}
-
 /* RFC 4291, appendix A: fe80::/64 and the modified EUI-64 of the MAC. */
 static void
 copy_addresses(struct port *p, const struct port_config *c)
@@ -354,7 +348,7 @@ copy_addresses(struct port *p, const struct port_config *c)
 	for (unsigned i = 0; i < p->n_addresses; i++) {
 		p->addresses[i] = c->addresses[i];
 		any_v6 |= c->addresses[i].addr.family == IP_V6;
-		any_ll |= is_link_local(&c->addresses[i].addr);
+		any_ll |= ip_addr_is_link_local(&c->addresses[i].addr);
 	}
 	if (!any_v6 || any_ll)
 		return;
@@ -508,7 +502,8 @@ port_source_address(const struct port *port, const struct ip_addr *to)
 	for (unsigned i = 0; i < port->n_addresses; i++) {
 		const struct ip_prefix *a = &port->addresses[i];
 
-		if (a->addr.family != to->family || is_link_local(&a->addr) != is_link_local(to))
+		if (a->addr.family != to->family ||
+			ip_addr_is_link_local(&a->addr) != ip_addr_is_link_local(to))
 			continue;
 		if (ip_prefix_contains(a, to))
 			return &a->addr;

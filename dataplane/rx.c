@@ -278,7 +278,7 @@ classify_ipv6(struct worker *w, const struct port *port, struct rte_mbuf *m, boo
 						total - sizeof(*ip), IP_V6, vtc >> 20, out))
 		return;
 	/* Neighbour discovery is link-local or multicast; nothing else of these is for us. */
-	if (dst[0] == 0xff || (dst[0] == 0xfe && (dst[1] & 0xc0) == 0x80)) {
+	if (dst[0] == 0xff || ipv6_is_link_local(dst)) {
 		if (ip->proto == IPPROTO_ICMPV6)
 			punt_local6(w, port, m, total);
 		else
