@@ -105,8 +105,8 @@ burst_size(const json_t *now, const json_t *before)
 	json_t *class;
 	size_t i;
 
-	json_array_foreach(json_object_get(now, "rx_bursts"), i, class)
-		bursts += grown(class, old != NULL ? json_array_get(old, i) : NULL, "bursts");
+	json_array_foreach(json_object_get(now, "rx_bursts"), i, class) bursts +=
+		grown(class, old != NULL ? json_array_get(old, i) : NULL, "bursts");
 	return bursts > 0 ? (double)grown(now, before, "rx_packets") / bursts : 0;
 }
 

@@ -179,14 +179,13 @@ api_workers(struct api_call *call, json_t **body, struct refusal *why)
 				stages, json_pack("{ss sI sI}", "name", stage_name[i], "cycles",
 						read_counter(&s->stage_cycles[i]), "packets",
 						read_counter(&s->stage_packets[i])));
-		json_array_append_new(
-			list, json_pack("{si sI sI sI sI so so}", "lcore",
-				      (int)dataplane_worker_lcore(dp, w), "busy_cycles",
-				      read_counter(&s->busy_cycles), "idle_cycles",
-				      read_counter(&s->idle_cycles), "rx_packets",
-				      read_counter(&s->rx_packets), "tx_packets",
-				      read_counter(&s->tx_packets), "rx_bursts", bursts_json(s),
-				      "stages", stages));
+		json_array_append_new(list, json_pack("{si sI sI sI sI so so}", "lcore",
+						    (int)dataplane_worker_lcore(dp, w),
+						    "busy_cycles", read_counter(&s->busy_cycles),
+						    "idle_cycles", read_counter(&s->idle_cycles),
+						    "rx_packets", read_counter(&s->rx_packets),
+						    "tx_packets", read_counter(&s->tx_packets),
+						    "rx_bursts", bursts_json(s), "stages", stages));
 	}
 	*body = json_pack("{sI so}", "tsc_hz", (json_int_t)rte_get_tsc_hz(), "workers", list);
 	return 200;
