@@ -14,6 +14,7 @@ struct events {
 	uint64_t next; /* of the event that comes next */
 	void (*wake)(void *arg);
 	void *arg;
+	bool woken; /* since events_rearm */
 };
 
 static const char *const type_name[] = {
@@ -71,8 +72,18 @@ events_push(struct events *e, const struct event *event)
 	*slot = *event;
 	slot->seq = e->next++;
 	slot->time_ns = now;
-	if (e->wake != NULL)
+	if (e->wake != NULL && !e->woken) {
+		e->woken = true;
 		e->wake(e->arg);
+	}
+	pthread_mutex_unlock(&e->lock);
+}
+
+void
+events_rearm(struct events *e)
+{
+	pthread_mutex_lock(&e->lock);
+	e->woken = false;
 	pthread_mutex_unlock(&e->lock);
 }
 
@@ -82,6 +93,7 @@ events_set_wake(struct events *e, void (*wake)(void *arg), void *arg)
 	pthread_mutex_lock(&e->lock);
 	e->wake = wake;
 	e->arg = arg;
+	e->woken = false;
 	pthread_mutex_unlock(&e->lock);
 }
 

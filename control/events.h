@@ -73,10 +73,14 @@ void events_destroy(struct events *e);
 void events_push(struct events *e, const struct event *event);
 
 /*
- * Have wake called, from the thread that pushes and with a lock held, whenever
- * something was pushed: it may only wake. NULL for no more of it.
+ * Have wake called, from the thread that pushes and with a lock held, when
+ * something is pushed: it may only wake. Then not again before events_rearm:
+ * thousands of clients that connect in a second are not to cost a system call
+ * each. NULL for no more of it.
  */
 void events_set_wake(struct events *e, void (*wake)(void *arg), void *arg);
+/* Be woken again by what is pushed from now on; look after it for what was before. */
+void events_rearm(struct events *e);
 
 /* What a cursor missed. */
 struct event_gap {

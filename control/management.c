@@ -28,6 +28,7 @@
 
 /* Peers of one slice at start: some milliseconds of control's time, then HTTP gets its turn. */
 #define LOAD_SLICE 512
+#define TELL_S 0.01 /* events that come in quick succession are told of so often */
 
 /* ---- state -------------------------------------------------------------------- */
 
@@ -214,13 +215,27 @@ wake_for_events(void *arg)
 	ev_async_send(m->loop, &m->happened);
 }
 
+/* At once what comes alone, and the rest together a moment later. */
 static void
 on_happened(struct ev_loop *loop, ev_async *w, int revents)
 {
 	struct management *m = w->data;
 
+	m->told = events_last(m->events);
 	http_server_tell_events(m->http);
 	strangers_turn(m->strangers);
+	ev_timer_again(loop, &m->tell);
+}
+
+static void
+on_tell(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct management *m = w->data;
+
+	ev_timer_stop(loop, w);
+	events_rearm(m->events);
+	if (events_last(m->events) != m->told)
+		on_happened(loop, &m->happened, 0);
 }
 
 /* ---- reload -------------------------------------------------------------------- */
@@ -365,6 +380,8 @@ management_start(const struct management_params *params, char *err, size_t err_s
 	m->strangers = strangers_create(m);
 	ev_async_init(&m->happened, on_happened);
 	m->happened.data = m;
+	ev_timer_init(&m->tell, on_tell, 0., TELL_S);
+	m->tell.data = m;
 	ev_async_start(m->loop, &m->happened);
 	events_set_wake(m->events, wake_for_events, m);
 	ev_idle_init(&m->loader, on_load);

@@ -76,6 +76,8 @@ struct management {
 	uint64_t seen_flushed_ns; /* since the epoch */
 	ev_idle loader;
 	ev_async happened; /* events were pushed */
+	ev_timer tell; /* runs while events that come wait for their turn */
+	uint64_t told; /* of the events, the last one that was there when all were told */
 	struct http_server *http;
 	struct http_server *metrics; /* NULL without control.metrics_listen */
 	struct uapi_server *uapi;

@@ -121,8 +121,13 @@ test_wake(void **state)
 
 	push(1);
 	events_set_wake(e, on_wake, &one);
+	push(2); /* the second finds it awake */
+	assert_int_equal(wakes, 1);
+	events_rearm(e);
+	assert_int_equal(wakes, 1);
 	push(2);
 	assert_int_equal(wakes, 2);
+	events_rearm(e);
 	events_set_wake(e, NULL, NULL);
 	push(1);
 	assert_int_equal(wakes, 2);
