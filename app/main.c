@@ -166,6 +166,11 @@ start_eal(struct gateway *g)
 	}
 	runtime_dir_sweep();
 	if (rte_eal_init(argc, g->eal_argv) >= 0) {
+		/*
+		 * EAL's own stream tells syslog as well, by a new connection for each line where
+		 * there is none; under systemd that is the journal again.
+		 */
+		rte_openlog_stream(stderr);
 		dp_clock_init();
 		return 0;
 	}

@@ -19,6 +19,7 @@
 #define TRAFFIC_AGAIN_NS (1 * NS_PER_SEC)
 /* A peer that sends from two places in turns is told of once in that time. */
 #define ROAM_LINE_NS (10 * NS_PER_SEC)
+#define PEER_LINES_A_SECOND 1000
 
 /* ---- events ---------------------------------------------------------------------- */
 
@@ -39,6 +40,25 @@ handshake_tell(const struct peer *peer, enum event_type type, const struct ip_en
 		e.endpoint = *endpoint;
 	snprintf(e.reason, sizeof(e.reason), "%s", reason != NULL ? reason : "");
 	events_push(peer->control->events, &e);
+}
+
+/*
+ * Whether there is room for another line about a peer. Writing one takes longer
+ * than a handshake's packets do, and whoever reads the log may be slower still.
+ */
+static bool
+may_log(struct control *c, uint64_t now)
+{
+	uint64_t second = now / NS_PER_SEC;
+
+	if (second != c->peer_log_second) {
+		if (c->peer_log_lines > PEER_LINES_A_SECOND)
+			log_info("%u more lines about peers were left out: the events have them",
+				c->peer_log_lines - PEER_LINES_A_SECOND);
+		c->peer_log_second = second;
+		c->peer_log_lines = 0;
+	}
+	return c->peer_log_lines++ < PEER_LINES_A_SECOND;
 }
 
 static uint64_t
@@ -139,7 +159,8 @@ expire(struct peer *peer)
 		dp_index_free(peer->control->dp, peer->initiation_index);
 	peer->initiation_pending = false;
 	if (peer->connected) {
-		log_info("%s: expired, keys wiped", peer_label(peer));
+		if (may_log(peer->control, dp_now_ns()))
+			log_info("%s: expired, keys wiped", peer_label(peer));
 		handshake_tell(peer, EVENT_expired, NULL, NULL, NULL);
 	}
 	peer->connected = false;
@@ -258,7 +279,8 @@ handshake_wakeup(struct ev_loop *loop, ev_timer *timer, int events)
 	if (actions & TIMERS_SEND_INITIATION)
 		send_initiation(peer);
 	if (actions & TIMERS_DROP_STAGED) {
-		log_info("%s: gave up: no answer to handshakes for 90 s", peer_label(peer));
+		if (may_log(c, now))
+			log_info("%s: gave up: no answer to handshakes for 90 s", peer_label(peer));
 		handshake_tell(peer, EVENT_unanswered,
 			dp_peer_endpoint(peer->dp, &endpoint, NULL) ? &endpoint : NULL, NULL, NULL);
 		dp_drop_staged(c->dp, peer->dp);
@@ -285,8 +307,10 @@ handshake_completed(struct peer *peer, uint64_t now, const char *role)
 	timers_handshake_complete(&peer->timers, now);
 	dp_peer_handshake_answered(peer->dp);
 	dp_peer_endpoint(peer->dp, &endpoint, NULL);
-	log_info("%s: %s at %s as %s", peer_label(peer), peer->connected ? "rekeyed" : "connected",
-		handshake_endpoint_text(&endpoint), role);
+	if (may_log(peer->control, now))
+		log_info("%s: %s at %s as %s", peer_label(peer),
+			peer->connected ? "rekeyed" : "connected",
+			handshake_endpoint_text(&endpoint), role);
 	handshake_tell(
 		peer, peer->connected ? EVENT_rekeyed : EVENT_connected, &endpoint, NULL, role);
 	peer->connected = true;
@@ -302,7 +326,8 @@ handshake_roamed(struct peer *peer, const struct ip_endpoint *to)
 	if (peer->roam_line_ns != 0 && now - peer->roam_line_ns < ROAM_LINE_NS)
 		return;
 	peer->roam_line_ns = now;
-	log_info("%s: roamed to %s", peer_label(peer), handshake_endpoint_text(to));
+	if (may_log(peer->control, now))
+		log_info("%s: roamed to %s", peer_label(peer), handshake_endpoint_text(to));
 	handshake_tell(peer, EVENT_roamed, to, NULL, NULL);
 }
 

@@ -43,6 +43,7 @@ struct control {
 	ev_async wake;
 	ev_signal sigterm, sigint, sighup;
 	ev_timer reclaim, local_timer, links;
+	ev_prepare wake_workers;
 	struct dataplane *dp;
 	struct local *local;
 	struct iface ifaces[IFACE_MAX];
@@ -57,6 +58,9 @@ struct control {
 	/* Lines about refused handshakes: so many a second, the rest is only counted. */
 	uint64_t reject_log_second;
 	uint32_t reject_log_lines;
+	/* Likewise those about peers that connect and go, whom events tell of. */
+	uint64_t peer_log_second;
+	uint32_t peer_log_lines;
 	/* Initiations from unknown keys: so many a second are looked at more closely. */
 	uint64_t unknown_second;
 	uint32_t unknown_in_second;

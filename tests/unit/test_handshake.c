@@ -4,6 +4,7 @@
 
 #include "control/publish.h"
 #include "crypto_accel/crypto_accel.h"
+#include "dataplane/log.h"
 #include "dataplane/worker.h"
 #include "tests/unit/rig_control.h"
 
@@ -454,6 +455,42 @@ test_keys_not_wiped(void **state)
 	rig_expect_drops(DROP_unknown_index, 0, 1);
 }
 
+/* Lines that a file has, and what its last one is. */
+static unsigned
+count_lines(FILE *f, char *last, size_t size)
+{
+	unsigned n = 0;
+
+	rewind(f);
+	while (fgets(last, (int)size, f) != NULL)
+		n++;
+	return n;
+}
+
+static void
+test_log_of_many_peers_is_bounded(void **state)
+{
+	FILE *log = tmpfile(), *before = rte_log_get_stream();
+	uint64_t now = 7 * NS_PER_SEC;
+	struct rig_client c;
+	char last[256];
+
+	rig_client_init(&c, "10.8.0.2/32", "203.0.113.5:7777", true);
+	rte_openlog_stream(log);
+	for (unsigned i = 0; i < 1500; i++)
+		handshake_completed(c.peer, now, "responder");
+	assert_int_equal(count_lines(log, last, sizeof(last)), 1000);
+	assert_non_null(strstr(last, "rekeyed"));
+	handshake_completed(c.peer, now + NS_PER_SEC, "responder");
+	rte_openlog_stream(before);
+	assert_int_equal(count_lines(log, last, sizeof(last)), 1002);
+	rewind(log);
+	for (unsigned i = 0; i < 1001; i++)
+		assert_non_null(fgets(last, sizeof(last), log));
+	assert_non_null(strstr(last, "500 more lines"));
+	fclose(log);
+}
+
 int
 main(void)
 {
@@ -474,6 +511,7 @@ main(void)
 		RIG_CONTROL_TEST(test_monotonic_clock_in_tai64n),
 		RIG_CONTROL_TEST(test_own_key_as_a_peer_starts_a_handshake),
 		RIG_CONTROL_TEST(test_keys_not_wiped),
+		RIG_CONTROL_TEST(test_log_of_many_peers_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, rig_eal_setup, rig_eal_teardown);
