@@ -51,6 +51,17 @@ on_links(struct ev_loop *loop, ev_timer *timer, int events)
 	ports_poll_links(dataplane_ports(c->dp));
 }
 
+/* The end of a turn. */
+static void
+on_wake_workers(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	struct control *c = prepare->data;
+
+	(void)loop;
+	(void)events;
+	dataplane_wake_workers(c->dp);
+}
+
 /* Runs only while something waits for a grace period. */
 static void
 on_reclaim(struct ev_loop *loop, ev_timer *timer, int events)
@@ -160,6 +171,7 @@ control_run(struct control *c)
 	ev_signal_start(c->loop, &c->sigint);
 	ev_signal_start(c->loop, &c->sighup);
 	pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
+	ev_prepare_start(c->loop, &c->wake_workers);
 	ev_timer_start(c->loop, &c->links);
 	local_rearm(c);
 	control_wake(c); /* what came before the loop */
@@ -169,6 +181,7 @@ control_run(struct control *c)
 	ev_signal_stop(c->loop, &c->sigterm);
 	ev_signal_stop(c->loop, &c->sigint);
 	ev_signal_stop(c->loop, &c->sighup);
+	ev_prepare_stop(c->loop, &c->wake_workers);
 }
 
 /* ---- life ---------------------------------------------------------------------------- */
@@ -184,7 +197,8 @@ watchers_init(struct control *c)
 	ev_timer_init(&c->local_timer, on_local_timer, 0., 0.);
 	ev_timer_init(&c->links, on_links, LINKS_S, LINKS_S);
 	c->wake.data = c->reclaim.data = c->local_timer.data = c->links.data = c;
-	c->sighup.data = c;
+	ev_prepare_init(&c->wake_workers, on_wake_workers);
+	c->sighup.data = c->wake_workers.data = c;
 }
 
 struct control *

@@ -507,6 +507,6 @@ dataplane_inject(struct dataplane *dp, unsigned worker, struct rte_mbuf *m)
 		rte_pktmbuf_free(m);
 		return false;
 	}
-	worker_wake(w);
+	w->wake_due = true;
 	return true;
 }

@@ -124,6 +124,12 @@ unsigned dataplane_handshake_load(const struct dataplane *dp);
  */
 bool dataplane_inject(struct dataplane *dp, unsigned worker, struct rte_mbuf *m);
 
+/*
+ * End the naps of workers that were given something by a call of control's, be
+ * it a packet or a message: once for all that a turn of its loop has for them.
+ */
+void dataplane_wake_workers(struct dataplane *dp);
+
 /* The neighbour's answer, or its failure, is known: send or drop what waits for it. */
 void dataplane_neigh_done(
 	struct dataplane *dp, uint8_t port, const struct ip_addr *addr, bool resolved);

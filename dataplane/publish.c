@@ -36,7 +36,20 @@ post(struct worker *w, const struct dp_message *msg)
 		}
 		rte_pause();
 	}
-	worker_wake(w);
+	w->wake_due = true;
+}
+
+void
+dataplane_wake_workers(struct dataplane *dp)
+{
+	for (unsigned i = 0; i < dp->n_workers; i++) {
+		struct worker *w = dp->workers[i];
+
+		if (w->wake_due) {
+			w->wake_due = false;
+			worker_wake(w);
+		}
+	}
 }
 
 static void
@@ -84,6 +97,7 @@ wait_for_id(struct dataplane *dp)
 {
 	uint64_t deadline = dp_now_ns() + ID_WAIT_NS;
 
+	dataplane_wake_workers(dp);
 	while (dp->n_free_ids == 0 && dataplane_reclaim(dp) && dp_now_ns() < deadline)
 		rte_pause();
 	return dp->n_free_ids > 0;

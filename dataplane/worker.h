@@ -130,6 +130,7 @@ struct worker {
 	int wake_fd; /* eventfd: ends a nap */
 	atomic_bool napping; /* this worker writes; whoever fills a ring reads */
 	atomic_bool stop; /* control writes */
+	bool wake_due; /* control only: it has filled a ring, and not woken the worker yet */
 
 	/* A turn of the loop. */
 	uint64_t now_ns;

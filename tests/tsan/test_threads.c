@@ -479,6 +479,7 @@ run(double seconds)
 	while (dp_now_ns() < end || (!all_seen() && dp_now_ns() < start + LONGEST_NS)) {
 		change(&state);
 		take_what_came_up();
+		dataplane_wake_workers(rig.dp);
 		dataplane_reclaim(rig.dp);
 		if (draw(&state, 8) == 0)
 			usleep(500);
@@ -486,8 +487,10 @@ run(double seconds)
 	for (unsigned s = 0; s < SLOTS; s++)
 		if (published[s].peer != NULL)
 			remove_peer(&published[s], s);
-	while (dataplane_reclaim(rig.dp))
+	while (dataplane_reclaim(rig.dp)) {
+		dataplane_wake_workers(rig.dp);
 		take_what_came_up();
+	}
 	for (unsigned w = 0; w < WORKERS; w++) {
 		atomic_store(&rig_worker(w)->stop, true);
 		worker_wake(rig_worker(w));
