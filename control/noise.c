@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <string.h>
 
+#include "control/noise_step.h"
 #include "crypto_accel/crypto_accel.h"
 
 static const char construction[] = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
@@ -70,16 +71,6 @@ mix_ephemeral(struct noise_symmetric *s, const uint8_t public_key[NOISE_KEY_LEN]
 {
 	mix_hash(s, public_key, NOISE_KEY_LEN);
 	mix_key(s, NULL, public_key);
-}
-
-static void
-mix_psk(struct noise_symmetric *s, uint8_t key[NOISE_KEY_LEN], const uint8_t psk[NOISE_KEY_LEN])
-{
-	uint8_t tau[NOISE_HASH_LEN];
-
-	blake2s_kdf(s->chaining_key, tau, key, s->chaining_key, psk, NOISE_KEY_LEN);
-	mix_hash(s, tau, sizeof(tau));
-	crypto_wipe(tau, sizeof(tau));
 }
 
 static void
@@ -184,13 +175,6 @@ prepare_static_static(const struct noise_identity *id, struct noise_peer *peer)
 	return peer->static_static_usable ? NOISE_OK : NOISE_LOW_ORDER;
 }
 
-static void
-derive_keys(const struct noise_symmetric *s, uint8_t initiator_sends[NOISE_KEY_LEN],
-	uint8_t responder_sends[NOISE_KEY_LEN])
-{
-	blake2s_kdf(initiator_sends, responder_sends, NULL, s->chaining_key, "", 0);
-}
-
 /* ---- multiplications that are done together ------------------------------ */
 
 struct dh_batch {
@@ -222,6 +206,25 @@ dh_wipe(struct dh_batch *b)
 {
 	crypto_wipe(b->scalar, b->n * sizeof(b->scalar[0]));
 	crypto_wipe(b->secret, b->n * sizeof(b->secret[0]));
+}
+
+/* ---- responses in step ------------------------------------------------------ */
+
+/* A response up to its seal, for which the keys are then there. */
+struct response_step {
+	struct noise_step t;
+	const uint8_t *ephemeral[NOISE_BATCH], *ee[NOISE_BATCH], *se[NOISE_BATCH];
+	const uint8_t *psk[NOISE_BATCH];
+};
+
+/* e, ee, se, psk */
+static void
+mix_responses(struct response_step *r)
+{
+	noise_step_mix_ephemerals(&r->t, r->ephemeral);
+	noise_step_mix_keys(&r->t, false, r->ee);
+	noise_step_mix_keys(&r->t, false, r->se);
+	noise_step_mix_psks(&r->t, r->psk);
 }
 
 /* ---- timestamps --------------------------------------------------------- */
@@ -311,42 +314,46 @@ out:
 	return v;
 }
 
-/* Everything of step one after its only multiplication, es. */
-static enum noise_verdict
-open_static(const struct noise_identity *id, const struct message_initiation *msg,
-	const uint8_t es[NOISE_KEY_LEN], struct noise_initiation *in)
+/* Everything of step one after its only multiplication, es: e, es, s. */
+static void
+open_statics(struct noise_initiation_job *const *jobs, const uint8_t *const *es, unsigned n)
 {
-	uint8_t key[NOISE_KEY_LEN];
-	enum noise_verdict v = NOISE_BAD_SEAL;
+	const uint8_t *ephemeral[NOISE_BATCH], *sealed[NOISE_BATCH];
+	struct noise_step t;
 
-	in->symmetric = id->responder;
+	t.n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct noise_initiation *in = &jobs[i]->in;
 
-	/* e */
-	memcpy(in->remote_ephemeral, msg->ephemeral, NOISE_KEY_LEN);
-	mix_ephemeral(&in->symmetric, msg->ephemeral);
+		in->symmetric = jobs[i]->id->responder;
+		in->remote_index = le32toh(jobs[i]->msg->sender_index_le);
+		memcpy(in->remote_ephemeral, jobs[i]->msg->ephemeral, NOISE_KEY_LEN);
+		ephemeral[i] = jobs[i]->msg->ephemeral;
+		sealed[i] = jobs[i]->msg->encrypted_static;
+		noise_step_add(&t, &in->symmetric);
+	}
+	noise_step_mix_ephemerals(&t, ephemeral);
+	noise_step_mix_keys(&t, true, es);
+	for (unsigned i = 0; i < n; i++) {
+		struct noise_initiation_job *j = jobs[i];
 
-	/* es */
-	mix_key(&in->symmetric, key, es);
-
-	/* s */
-	if (!open_and_hash(
-		    &in->symmetric, in->remote_static, msg->encrypted_static, NOISE_KEY_LEN, key))
-		goto out;
-	v = NOISE_OWN_KEY;
-	if (crypto_equal(in->remote_static, id->static_public, NOISE_KEY_LEN))
-		goto out;
-	in->remote_index = le32toh(msg->sender_index_le);
-	v = NOISE_OK;
-out:
-	crypto_wipe(key, sizeof(key));
-	return v;
+		if (!aead_open_one(j->in.remote_static, sealed[i], NOISE_KEY_LEN + NOISE_TAG_LEN,
+			    t.hash[i], NOISE_HASH_LEN, 0, t.key[i]))
+			j->verdict = NOISE_BAD_SEAL;
+		else if (crypto_equal(j->in.remote_static, j->id->static_public, NOISE_KEY_LEN))
+			j->verdict = NOISE_OWN_KEY;
+	}
+	noise_step_mix_hashes(&t, sealed, NOISE_KEY_LEN + NOISE_TAG_LEN);
+	noise_step_end(&t);
 }
 
 void
 noise_consume_initiations(struct noise_initiation_job *jobs, unsigned n)
 {
+	struct noise_initiation_job *usable[NOISE_BATCH];
+	const uint8_t *secret[NOISE_BATCH];
+	unsigned es[NOISE_BATCH], n_usable = 0;
 	struct dh_batch dh;
-	unsigned es[NOISE_BATCH];
 
 	dh.n = 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -358,13 +365,17 @@ noise_consume_initiations(struct noise_initiation_job *jobs, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct noise_initiation_job *j = &jobs[i];
 
-		if (j->verdict == NOISE_OK)
-			j->verdict = dh.usable[es[i]]
-					     ? open_static(j->id, j->msg, dh.secret[es[i]], &j->in)
-					     : NOISE_LOW_ORDER;
+		if (j->verdict == NOISE_OK && !dh.usable[es[i]])
+			j->verdict = NOISE_LOW_ORDER;
 		if (j->verdict != NOISE_OK)
-			crypto_wipe(&j->in, sizeof(j->in));
+			continue;
+		secret[n_usable] = dh.secret[es[i]];
+		usable[n_usable++] = j;
 	}
+	open_statics(usable, secret, n_usable);
+	for (unsigned i = 0; i < n; i++)
+		if (jobs[i].verdict != NOISE_OK)
+			crypto_wipe(&jobs[i].in, sizeof(jobs[i].in));
 	dh_wipe(&dh);
 }
 
@@ -449,35 +460,38 @@ out:
 
 /* ---- response: e, ee, se, psk, {} ---------------------------------------- */
 
-/* All of it that comes after the multiplications. The ephemeral stands in out already. */
+/* All of it that comes after the multiplications, {} too: seal nothing. */
 static void
-seal_response(struct noise_peer *peer, struct noise_initiation *in, uint32_t local_index,
-	const uint8_t ee[NOISE_KEY_LEN], const uint8_t se[NOISE_KEY_LEN],
-	struct message_response *out, struct noise_keys *keys)
+seal_responses(struct noise_initiation_job *const *jobs, struct response_step *r)
 {
-	struct noise_symmetric *s = &in->symmetric;
-	uint8_t key[NOISE_KEY_LEN];
+	uint8_t *receive[NOISE_BATCH], *send[NOISE_BATCH];
+	const uint8_t *sealed[NOISE_BATCH];
 
-	/* e, ee, se, psk */
-	mix_ephemeral(s, out->ephemeral);
-	mix_key(s, NULL, ee);
-	mix_key(s, NULL, se);
-	mix_psk(s, key, peer->preshared_key);
+	mix_responses(r);
+	for (unsigned i = 0; i < r->t.n; i++) {
+		struct noise_initiation_job *j = jobs[i];
+		struct message_response *out = &j->response;
 
-	/* {} */
-	seal_and_hash(s, out->encrypted_nothing, (const uint8_t *)"", 0, key);
-
-	out->type_le = htole32(MESSAGE_RESPONSE);
-	out->sender_index_le = htole32(local_index);
-	out->receiver_index_le = htole32(in->remote_index);
-	derive_keys(s, keys->receive, keys->send);
-	crypto_wipe(key, sizeof(key));
+		aead_seal_one(out->encrypted_nothing, (const uint8_t *)"", 0, r->t.hash[i],
+			NOISE_HASH_LEN, 0, r->t.key[i]);
+		out->type_le = htole32(MESSAGE_RESPONSE);
+		out->sender_index_le = htole32(j->local_index);
+		out->receiver_index_le = htole32(j->in.remote_index);
+		sealed[i] = out->encrypted_nothing;
+		receive[i] = j->keys.receive;
+		send[i] = j->keys.send;
+	}
+	noise_step_mix_hashes(&r->t, sealed, NOISE_TAG_LEN);
+	noise_step_derive_keys(&r->t, receive, send);
+	noise_step_end(&r->t);
 }
 
 void
 noise_create_responses(struct noise_initiation_job *jobs, unsigned n)
 {
 	uint8_t ephemeral[NOISE_BATCH][NOISE_KEY_LEN], public[NOISE_BATCH][NOISE_KEY_LEN];
+	struct noise_initiation_job *usable_jobs[NOISE_BATCH];
+	struct response_step r;
 	struct dh_batch dh;
 	bool usable[NOISE_BATCH];
 	unsigned ee[NOISE_BATCH], se[NOISE_BATCH];
@@ -492,20 +506,27 @@ noise_create_responses(struct noise_initiation_job *jobs, unsigned n)
 		se[i] = dh_add(&dh, ephemeral[i], jobs[i].in.remote_static);
 	}
 	dh_run(&dh);
+	r.t.n = 0;
 	for (unsigned i = 0; i < n; i++) {
 		struct noise_initiation_job *j = &jobs[i];
+		unsigned at;
 
+		if (j->verdict == NOISE_OK && !(dh.usable[ee[i]] && dh.usable[se[i]]))
+			j->verdict = NOISE_LOW_ORDER;
 		if (j->verdict != NOISE_OK)
 			continue;
 		memset(&j->response, 0, sizeof(j->response));
 		memcpy(j->response.ephemeral, public[i], NOISE_KEY_LEN);
-		if (dh.usable[ee[i]] && dh.usable[se[i]])
-			seal_response(j->peer, &j->in, j->local_index, dh.secret[ee[i]],
-				dh.secret[se[i]], &j->response, &j->keys);
-		else
-			j->verdict = NOISE_LOW_ORDER;
-		crypto_wipe(&j->in, sizeof(j->in));
+		at = noise_step_add(&r.t, &j->in.symmetric);
+		usable_jobs[at] = j;
+		r.ephemeral[at] = j->response.ephemeral;
+		r.ee[at] = dh.secret[ee[i]];
+		r.se[at] = dh.secret[se[i]];
+		r.psk[at] = j->peer->preshared_key;
 	}
+	seal_responses(usable_jobs, &r);
+	for (unsigned i = 0; i < n; i++)
+		crypto_wipe(&jobs[i].in, sizeof(jobs[i].in));
 	dh_wipe(&dh);
 	crypto_wipe(ephemeral, n * sizeof(ephemeral[0]));
 }
@@ -527,29 +548,31 @@ noise_create_response(struct noise_peer *peer, struct noise_initiation *in, uint
 	return v;
 }
 
+/* All of it that comes after the multiplications. Leaves the peer as it is. */
 static enum noise_verdict
 open_response(struct noise_peer *peer, const struct message_response *msg,
 	const uint8_t ee[NOISE_KEY_LEN], const uint8_t se[NOISE_KEY_LEN], struct noise_keys *keys)
 {
 	struct noise_symmetric s = peer->handshake.symmetric;
-	uint8_t key[NOISE_KEY_LEN];
+	struct response_step r = {.ephemeral = {msg->ephemeral},
+		.ee = {ee},
+		.se = {se},
+		.psk = {peer->preshared_key}};
 	uint8_t nothing[NOISE_TAG_LEN]; /* receives no byte */
+	uint8_t *send = keys->send, *receive = keys->receive;
 	enum noise_verdict v = NOISE_BAD_SEAL;
 
-	/* e, ee, se, psk */
-	mix_ephemeral(&s, msg->ephemeral);
-	mix_key(&s, NULL, ee);
-	mix_key(&s, NULL, se);
-	mix_psk(&s, key, peer->preshared_key);
+	noise_step_add(&r.t, &s);
+	mix_responses(&r);
 
 	/* {} */
-	if (!open_and_hash(&s, nothing, msg->encrypted_nothing, 0, key))
+	if (!open_and_hash(&s, nothing, msg->encrypted_nothing, 0, r.t.key[0]))
 		goto out;
-	derive_keys(&s, keys->send, keys->receive);
+	noise_step_derive_keys(&r.t, &send, &receive);
 	v = NOISE_OK;
 out:
 	crypto_wipe(&s, sizeof(s));
-	crypto_wipe(key, sizeof(key));
+	noise_step_end(&r.t);
 	return v;
 }
 
