@@ -133,6 +133,8 @@ check_answer(void)
 	if (strstr(reply, "application/json") == NULL)
 		return;
 	json = json_loads(body + 4, 0, &error);
+	if (json == NULL)
+		fprintf(stderr, "%s in the answer:\n%s\n", error.text, reply);
 	FUZZ_ASSERT(json != NULL);
 	FUZZ_ASSERT(status < 400 ||
 		    json_is_string(json_object_get(json_object_get(json, "error"), "message")));
