@@ -240,11 +240,12 @@ void
 fake_start(struct management *m)
 {
 	struct peer_db none[2] = {{0}};
+	const char *tmp = getenv("TMPDIR");
 	char err[256];
 
 	assert_int_equal(crypto_init(err, sizeof(err)), 0);
 	memset(&fake, 0, sizeof(fake));
-	snprintf(fake_dir, sizeof(fake_dir), "/tmp/wgdp-test-XXXXXX");
+	snprintf(fake_dir, sizeof(fake_dir), "%.40s/wgdp-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
 	assert_non_null(mkdtemp(fake_dir));
 	memset(&config, 0, sizeof(config));
 	config.path = "wgdp.yaml";
