@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PIECE_SIZE (256u << 10)
+
 struct file_id
 file_id_of(const struct stat *st)
 {
@@ -60,6 +62,25 @@ durable_write(int fd, uint64_t offset, const void *data, size_t len)
 	return 0;
 }
 
+ssize_t
+durable_read(int fd, void *buf, size_t size)
+{
+	size_t len = 0;
+
+	while (len < size) {
+		ssize_t n = read(fd, (char *)buf + len, size - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		len += n;
+	}
+	return (ssize_t)len;
+}
+
 int
 durable_directory(const char *path)
 {
@@ -89,6 +110,23 @@ temporary_name(const char *path)
 	return asprintf(&tmp, "%.*s.%s.tmp", (int)(base - path), path, base) >= 0 ? tmp : NULL;
 }
 
+/*
+ * In pieces, each synced before the next: somebody else's sync on the same disk
+ * would have to wait for all that is under way.
+ */
+static int
+write_synced(int fd, const char *data, size_t len)
+{
+	for (size_t at = 0, n; at < len; at += n) {
+		n = len - at < PIECE_SIZE ? len - at : PIECE_SIZE;
+		if (durable_write(fd, at, data + at, n) != 0)
+			return -1;
+		if (at + n < len && fdatasync(fd) != 0)
+			return -1;
+	}
+	return fsync(fd);
+}
+
 /* A synced file of that name. */
 static int
 write_temporary(const char *tmp, const void *data, size_t len)
@@ -99,7 +137,7 @@ write_temporary(const char *tmp, const void *data, size_t len)
 	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
-	if (durable_write(fd, 0, data, len) == 0 && fsync(fd) == 0) {
+	if (write_synced(fd, data, len) == 0) {
 		if (close(fd) == 0)
 			return 0;
 		fd = -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Files that are whole after a power cut. Any thread. All return 0, or -1 with errno. */
+/* Files that are whole after a power cut. Any thread. All return -1 with errno when they fail. */
 #ifndef CONTROL_DURABLE_H
 #define CONTROL_DURABLE_H
 
@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 /* Which file, and which of its contents: what an edit by hand changes. */
 struct file_id {
@@ -21,6 +22,8 @@ bool file_id_equal(const struct file_id *a, const struct file_id *b);
 
 /* All of data at this offset. */
 int durable_write(int fd, uint64_t offset, const void *data, size_t len);
+/* From where fd stands up to the file's end, but no more than size; returns the count. */
+ssize_t durable_read(int fd, void *buf, size_t size);
 /* Sync the directory that path is in. */
 int durable_directory(const char *path);
 

@@ -18,6 +18,7 @@
 #define HASH_LEN 16
 #define SALT_LEN 16
 #define FILE_SIZE_MAX (UINT64_C(1) << 30)
+#define ROOM (64u << 10) /* of zeros at a time; some 400 records of one peer */
 
 static const char file_magic[16] = "wgdp-journal-1\n";
 
@@ -51,6 +52,25 @@ record_hash(uint8_t out[HASH_LEN], const uint8_t salt[SALT_LEN], const struct re
 
 /* ---- writing ---------------------------------------------------------------- */
 
+/*
+ * Write zeros ahead of the records. One that takes their place changes neither
+ * the file's size nor its blocks, so its sync waits for its own bytes, and not
+ * for all that the file system has under way. Where there is no space for them,
+ * records are added at the end.
+ */
+static void
+make_room(struct journal *j, uint64_t end)
+{
+	static const char zeros[ROOM];
+
+	if (end <= j->room || end > j->size + ROOM)
+		return;
+	if (durable_write(j->fd, j->size, zeros, ROOM) == 0)
+		j->room = j->size + ROOM;
+	else if (ftruncate(j->fd, (off_t)j->size) == 0)
+		j->room = j->size;
+}
+
 int
 journal_create(struct journal *j, const char *path)
 {
@@ -70,10 +90,11 @@ journal_create(struct journal *j, const char *path)
 		journal_close(j);
 		return -1;
 	}
-	if (durable_write(j->fd, 0, &h, sizeof(h)) == 0 && fsync(j->fd) == 0 &&
-		durable_directory(path) == 0) {
+	if (durable_write(j->fd, 0, &h, sizeof(h)) == 0) {
 		j->size = j->synced = sizeof(h);
-		return 0;
+		make_room(j, j->size + 1);
+		if (fsync(j->fd) == 0 && durable_directory(path) == 0)
+			return 0;
 	}
 	error = errno;
 	unlink(path);
@@ -87,7 +108,7 @@ static int
 cut(struct journal *j, uint64_t len)
 {
 	if (ftruncate(j->fd, (off_t)len) == 0) {
-		j->size = len;
+		j->size = j->room = len;
 		return 0;
 	}
 	j->broken = true;
@@ -105,6 +126,7 @@ journal_append(struct journal *j, const void *payload, size_t len)
 		return -1;
 	}
 	record_hash(h.hash, j->salt, &h, j->size, payload);
+	make_room(j, j->size + sizeof(h) + len);
 	/* The header last: a kill in between leaves no record. */
 	if (durable_write(j->fd, j->size + sizeof(h), payload, len) == 0 &&
 		durable_write(j->fd, j->size, &h, sizeof(h)) == 0) {
@@ -203,6 +225,17 @@ was_synced(const struct image *im, uint64_t bad)
 	return false;
 }
 
+/* Up to where there is more than zeros, which were never anything else. */
+static uint64_t
+written_end(const struct image *im, uint64_t from)
+{
+	uint64_t end = im->size;
+
+	while (end > from && im->data[end - 1] == 0)
+		end--;
+	return end;
+}
+
 static int
 hand_out(const char *path, const struct image *im, journal_record_fn fn, void *arg,
 	struct journal_read *out, char *err, size_t err_size)
@@ -217,7 +250,7 @@ hand_out(const char *path, const struct image *im, journal_record_fn fn, void *a
 			return -1;
 		out->records++;
 	}
-	out->torn = im->size - at;
+	out->torn = written_end(im, at) - at;
 	if (out->torn == 0 || !was_synced(im, at))
 		return 0;
 	snprintf(err, err_size,
@@ -231,7 +264,7 @@ static int
 read_image(int fd, struct image *im)
 {
 	struct stat st;
-	uint64_t len = 0;
+	ssize_t len;
 
 	if (fstat(fd, &st) != 0)
 		return -1;
@@ -242,17 +275,9 @@ read_image(int fd, struct image *im)
 	im->data = malloc(st.st_size + 1);
 	if (im->data == NULL)
 		return -1;
-	while (len < (uint64_t)st.st_size) {
-		ssize_t n = pread(fd, im->data + len, st.st_size - len, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		len += n;
-	}
+	len = durable_read(fd, im->data, st.st_size);
+	if (len < 0)
+		return -1;
 	im->size = len;
 	return 0;
 }

@@ -8,8 +8,8 @@
  *           was written, 16 bytes BLAKE2b under the salt over what precedes it
  *           in the record, its own offset and the payload; payload
  *
- * Integers are little-endian. The salt and the offset keep a disk's stale
- * blocks from being taken for records. Where a record is bad, either it was
+ * Behind the last record there may be zeros. Integers are little-endian. The salt and the offset
+ * keep a disk's stale blocks from being taken for records. Where a record is bad, either it was
  * never synced, as are all behind it: that is a torn tail. Or a later one is good
  * and says that this one had been synced: then the file is damaged.
  */
@@ -28,6 +28,7 @@ struct journal {
 	uint8_t salt[16];
 	uint64_t size; /* all records up to here are whole */
 	uint64_t synced; /* and up to here on the disk */
+	uint64_t room; /* behind size: zeros up to here */
 	bool broken; /* it may hold what was refused: nothing more can be added */
 };
 

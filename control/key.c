@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/durable.h"
 #include "crypto_accel/crypto_accel.h"
 
 #define KEY_CHARS 43 /* base64 characters that carry 32 bytes */
@@ -72,27 +73,6 @@ key_shaped(const char *s)
 	return n == KEY_CHARS && (s[n] == '\0' || (s[n] == '=' && s[n + 1] == '\0'));
 }
 
-/* All of a small file into buf, terminated; the count of bytes, or -1 with errno. */
-static ssize_t
-read_small(int fd, char *buf, size_t size)
-{
-	size_t len = 0;
-
-	while (len < size - 1) {
-		ssize_t n = read(fd, buf + len, size - 1 - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		len += n;
-	}
-	buf[len] = '\0';
-	return len;
-}
-
 int
 key_read_file(const char *path, uint8_t out[KEY_LEN], bool *exposed, char *err, size_t err_size)
 {
@@ -113,11 +93,12 @@ key_read_file(const char *path, uint8_t out[KEY_LEN], bool *exposed, char *err, 
 		snprintf(err, err_size, "expected a regular file");
 		goto done;
 	}
-	len = read_small(fd, text, sizeof(text));
+	len = durable_read(fd, text, sizeof(text) - 1);
 	if (len < 0) {
 		snprintf(err, err_size, "expected a readable file: %s", strerror(errno));
 		goto done;
 	}
+	text[len] = '\0';
 	key_len = strcspn(text, " \t\r\n");
 	if (key_len + strspn(text + key_len, " \t\r\n") == (size_t)len) {
 		text[key_len] = '\0';

@@ -80,19 +80,10 @@ tree_reset(struct ytree *t)
 static int
 read_text(struct ytree *t, int fd)
 {
-	size_t len = 0;
+	ssize_t len = durable_read(fd, t->text, t->size);
 
-	while (len < t->size) {
-		ssize_t n = read(fd, t->text + len, t->size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		len += n;
-	}
+	if (len < 0)
+		return -1;
 	t->size = len;
 	return 0;
 }
