@@ -108,7 +108,7 @@ def totals(gateway, interface, keys=("rx_bytes", "tx_bytes", "rx_packets", "tx_p
 # ---- wgdp ------------------------------------------------------------------------------
 
 
-def start_wgdp(lab, ns, devices, family, blast):
+def start_wgdp(lab, ns, devices, family, blast, clients=None):
     name = lab.name(f"b{family}")
     key = genkey()
     blast.server_key = key[1]
@@ -122,7 +122,7 @@ def start_wgdp(lab, ns, devices, family, blast):
     # The clients' network is behind one station, so nobody asks for 300 neighbours.
     far = {4: "198.18.0.0/16", 6: "2001:db8:99::/64"}[family]
     config["routes"] = [{"to": far, "via": f"{WAN[family]}2"}]
-    peers = yaml.safe_load(blast.peers("--yaml").read_text())["peers"]
+    peers = yaml.safe_load(blast.peers("--yaml", clients).read_text())["peers"]
     return Gateway(lab, ns, config, {name: peers}, {name: key}).write().start()
 
 

@@ -26,15 +26,14 @@ def sessions(gateway, interface):
 
 
 @pytest.mark.parametrize("clients", (60, pytest.param(1000, marks=pytest.mark.long)))
-def test_silent_clients_are_called_back(lab, clients, monkeypatch):
-    monkeypatch.setattr("test_blast.CLIENTS", clients)
+def test_silent_clients_are_called_back(lab, clients):
     gw, far = lab.netns(f"rgw{clients}"), lab.netns(f"rcl{clients}")
     veth(far, "wan", gw, "wan")
     silence(far, "wan")
     silence(gw, "wan")
     device = "net_af_packet0,iface=wan"
     blast = Blast(lab, far, [device], None)
-    gateway = start_wgdp(lab, gw, [device], 4, blast)
+    gateway = start_wgdp(lab, gw, [device], 4, blast, clients)
     name = gateway.config["interfaces"][0]["name"]
     # All clients have addresses of their own on the gateway's network, so each costs an ARP too.
     out = lab.dir / f"blast{clients}.json"
