@@ -123,14 +123,15 @@ check_secrets(void)
 static void
 check_answer(void)
 {
-	const char *body = strstr(reply, "\r\n\r\n");
+	const char *body = strstr(reply, "\r\n\r\n"), *type;
 	json_error_t error;
 	json_t *json;
 	int status;
 
 	FUZZ_ASSERT(sscanf(reply, "HTTP/1.1 %d ", &status) == 1 && body != NULL);
 	FUZZ_ASSERT(status >= 200 && status < 600);
-	if (strstr(reply, "application/json") == NULL)
+	type = strstr(reply, "\r\nContent-Type: application/json\r\n");
+	if (type == NULL || type > body)
 		return;
 	json = json_loads(body + 4, 0, &error);
 	if (json == NULL)
