@@ -539,6 +539,82 @@ fini_leaves_no_secrets(void **state)
 	assert_zero(&p.a, sizeof(p.a));
 }
 
+/* What is wrong with an initiation of a batch, by its place. */
+static enum noise_verdict
+spoil(unsigned i, struct message_initiation *msg)
+{
+	switch (i % 7) {
+	case 2:
+		memcpy(msg->ephemeral, low_order[0], NOISE_KEY_LEN);
+		return NOISE_LOW_ORDER;
+	case 3:
+		msg->encrypted_static[5] ^= 1;
+		return NOISE_BAD_SEAL;
+	case 5:
+		msg->encrypted_timestamp[5] ^= 1;
+		return NOISE_BAD_SEAL;
+	default:
+		return NOISE_OK;
+	}
+}
+
+/* n clients of one gateway at once, good and bad ones mixed. */
+static void
+batch_of(unsigned n)
+{
+	static struct pair pairs[NOISE_BATCH];
+	static struct noise_initiation_job jobs[NOISE_BATCH];
+	static struct message_initiation messages[NOISE_BATCH];
+	enum noise_verdict expected[NOISE_BATCH];
+
+	memset(jobs, 0, sizeof(jobs));
+	for (unsigned i = 0; i < n; i++) {
+		struct pair *p = &pairs[i];
+
+		pair_init(p);
+		p->b = pairs[0].b;
+		noise_peer_init(&p->b_at_a, p->b.static_public, p->a_at_b.preshared_key);
+		assert_int_equal(
+			noise_create_initiation(&p->a, &p->b_at_a, 100 + i, WALL_NS, &messages[i]),
+			NOISE_OK);
+		expected[i] = spoil(i, &messages[i]);
+		jobs[i] = (struct noise_initiation_job){.id = &p->b,
+			.msg = &messages[i],
+			.peer = &p->a_at_b,
+			.local_index = 500 + i};
+	}
+	noise_consume_initiations(jobs, n);
+	noise_prepare_peers(jobs, n);
+	for (unsigned i = 0; i < n; i++)
+		if (jobs[i].verdict == NOISE_OK)
+			jobs[i].verdict = noise_accept_initiation(
+				jobs[i].id, jobs[i].peer, jobs[i].msg, &jobs[i].in, NS_PER_SEC);
+	noise_create_responses(jobs, n);
+	for (unsigned i = 0; i < n; i++) {
+		struct noise_keys keys;
+		uint32_t remote_index;
+
+		assert_int_equal(jobs[i].verdict, expected[i]);
+		assert_zero(&jobs[i].in, sizeof(jobs[i].in));
+		if (jobs[i].verdict != NOISE_OK)
+			continue;
+		assert_int_equal(noise_consume_response(&pairs[i].a, &pairs[i].b_at_a,
+					 &jobs[i].response, &keys, &remote_index),
+			NOISE_OK);
+		assert_int_equal(remote_index, 500 + i);
+		assert_keys_match(&keys, &jobs[i].keys);
+	}
+}
+
+static void
+batches_are_many_single_handshakes(void **state)
+{
+	static const unsigned sizes[] = {0, 1, 2, 3, 15, 16, 17, 31, 33, NOISE_BATCH};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		batch_of(sizes[i]);
+}
+
 static int
 setup(void **state)
 {
@@ -570,6 +646,7 @@ main(void)
 		cmocka_unit_test(initiation_counts_for_the_peer_that_it_names),
 		cmocka_unit_test(crossing_initiations_both_complete),
 		cmocka_unit_test(fini_leaves_no_secrets),
+		cmocka_unit_test(batches_are_many_single_handshakes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
