@@ -151,6 +151,9 @@ start_management(struct gateway *g, const cpu_set_t *everywhere)
 	pthread_setaffinity_np(pthread_self(), sizeof(*everywhere), everywhere);
 	g->management = management_start(&params, g->err, sizeof(g->err));
 	pthread_setaffinity_np(pthread_self(), sizeof(pinned), &pinned);
+	/* Management has all of it in its registry: a copy of all peers and their keys less. */
+	config_free_peers(&g->config, g->dbs);
+	g->dbs = NULL;
 	return g->management != NULL ? 0 : -1;
 }
 

@@ -38,6 +38,7 @@ static const struct route {
 			[PATCH] = {api_peer_patch, ARG(dry_run)},
 			[DELETE] = {api_peer_delete, ARG(dry_run)}}},
 	{"/v1/drops", "GET", {[GET] = {api_drops}}},
+	{"/v1/memory", "GET", {[GET] = {api_memory}}},
 	{"/v1/workers", "GET", {[GET] = {api_workers}}},
 	{"/v1/reload", "POST", {[POST] = {api_reload, ARG(dry_run)}}},
 	{"/metrics", "GET", {[GET] = {api_metrics, ARG(peers)}}},

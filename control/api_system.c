@@ -2,6 +2,7 @@
 /* Routes that only read: status, interfaces, drops, workers. */
 #include "control/api_internal.h"
 
+#include <malloc.h>
 #include <string.h>
 #include <time.h>
 
@@ -30,6 +31,16 @@ api_status(struct api_call *call, json_t **body, struct refusal *why)
 		"aead", crypto_aead_name(), "x25519", crypto_x25519_name(), "mbufs", "total",
 		(json_int_t)pool->size, "in_use", (json_int_t)rte_mempool_in_use_count(pool),
 		"memory", "peers_bytes", (json_int_t)peers, "sessions_bytes", (json_int_t)sessions);
+	return 200;
+}
+
+int
+api_memory(struct api_call *call, json_t **body, struct refusal *why)
+{
+	struct mallinfo2 heap = mallinfo2();
+
+	*body = json_pack("{sI sI}", "dpdk_bytes", (json_int_t)dataplane_allocated(), "heap_bytes",
+		(json_int_t)(heap.uordblks + heap.hblkhd));
 	return 200;
 }
 

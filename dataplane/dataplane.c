@@ -463,6 +463,18 @@ dataplane_memory(const struct dataplane *dp, uint64_t *peers, uint64_t *sessions
 		    sizeof(struct session);
 }
 
+uint64_t
+dataplane_allocated(void)
+{
+	struct rte_malloc_socket_stats stats;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < rte_socket_count(); i++)
+		if (rte_malloc_get_socket_stats(rte_socket_id_by_idx(i), &stats) == 0)
+			sum += stats.heap_allocsz_bytes;
+	return sum;
+}
+
 /* ---- control's end of the rings ---------------------------------------------------------- */
 
 unsigned

@@ -86,6 +86,8 @@ void dataplane_count_drop(struct dataplane *dp, enum drop_reason reason, uint8_t
 uint64_t dataplane_drops(const struct dataplane *dp, enum drop_reason reason, unsigned iface);
 /* Bytes allocated for peers and for sessions. */
 void dataplane_memory(const struct dataplane *dp, uint64_t *peers, uint64_t *sessions);
+/* Bytes of DPDK's memory that are allocated, for whatever. Who allocates waits meanwhile. */
+uint64_t dataplane_allocated(void);
 
 /* ---- up ------------------------------------------------------------------ */
 

@@ -46,6 +46,8 @@ def test_status(world):
     has(s["mbufs"], total=INT, in_use=INT)
     has(s["memory"], peers_bytes=INT, sessions_bytes=INT)
     assert 0 <= s["mbufs"]["in_use"] <= s["mbufs"]["total"]
+    m = get(world, "/v1/memory")
+    assert m["dpdk_bytes"] > s["memory"]["peers_bytes"] > 0 and m["heap_bytes"] > 0
 
 
 def check_interface(i):

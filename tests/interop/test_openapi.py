@@ -157,8 +157,9 @@ def test_reading(ask):
     ask("GET", "/v1/interfaces/{if}", 200)
     ask("GET", "/v1/interfaces/{if}", 404, iface="nope")
     ask("GET", "/v1/drops", 200)
+    ask("GET", "/v1/memory", 200)
     ask("GET", "/v1/workers", 200)
-    for path in ("/v1/status", "/v1/interfaces", "/v1/drops", "/v1/workers", "/metrics"):
+    for path in ("/v1/status", "/v1/interfaces", "/v1/drops", "/v1/memory", "/v1/workers", "/metrics"):
         ask("GET", path, 400, **BAD)
     assert "wgdp_" in ask("GET", "/metrics", 200)[0]
     page, _ = ask("GET", PEERS, 200, query="?limit=1")

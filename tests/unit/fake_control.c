@@ -220,6 +220,12 @@ dataplane_memory(const struct dataplane *dp, uint64_t *peers, uint64_t *sessions
 	*sessions = 22;
 }
 
+uint64_t
+dataplane_allocated(void)
+{
+	return 33;
+}
+
 /* ---- fixture -------------------------------------------------------------------------- */
 
 static void

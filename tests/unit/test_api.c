@@ -271,6 +271,8 @@ test_reading_routes(void **state)
 	assert_says("\"ready\":true");
 	assert_says("\"mbufs\":{\"total\":4096,\"in_use\":100}");
 	assert_says("\"memory\":{\"peers_bytes\":11,\"sessions_bytes\":22}");
+	assert_int_equal(call("GET", "/v1/memory", NULL), 200);
+	assert_says("{\"dpdk_bytes\":33,\"heap_bytes\":");
 	assert_int_equal(call("PUT", PEERS "/a", "{\"public_key\":\"" KEY_A "\"}"), 201);
 	assert_int_equal(call("PUT", PEERS "/b", "{\"public_key\":\"" KEY_B "\"}"), 201);
 	assert_int_equal(call("GET", "/v1/interfaces/wg0", NULL), 200);

@@ -111,7 +111,7 @@ test_every_key(void **state)
 
 	write_file("wgdp.yaml",
 		"dataplane: {control_lcore: 0, worker_lcores: [0, 0], hugepages: false,\n"
-		"  memory_mb: 800, max_peers: 100000, idle: adaptive,\n"
+		"  memory_mb: 1800, max_peers: 100000, idle: adaptive,\n"
 		"  eal_args: [--log-level=8, \"--iova-mode\", va]}\n"
 		"ports:\n"
 		"- {name: wan0, device: \"0000:3b:00.0\", mtu: 9216,\n"
@@ -134,7 +134,7 @@ test_every_key(void **state)
 	assert_int_equal(c.dataplane.n_worker_lcores, 2);
 	assert_int_equal(c.dataplane.worker_lcores[1], 0);
 	assert_false(c.dataplane.hugepages);
-	assert_int_equal(c.dataplane.memory_mb, 800);
+	assert_int_equal(c.dataplane.memory_mb, 1800);
 	assert_false(c.hardening.drop_capabilities || c.hardening.seccomp);
 	assert_true(c.hardening.core_dumps);
 	assert_int_equal(c.dataplane.max_peers, 100000);
@@ -295,9 +295,9 @@ static const struct bad_row bad_files[] = {
 	{DATA("memory_mb: 511"), ":1: dataplane.memory_mb: expected at least 512 for max_peers "
 				 "10000, found 511: too little memory"},
 	{DATA("max_peers: 1000000, memory_mb: 4096"), ":1: dataplane.memory_mb: expected at least "
-						      "4305 for max_peers 1000000, found 4096: "
+						      "13990 for max_peers 1000000, found 4096: "
 						      "too little memory"},
-	{DATA("max_peers: 1000000"), ":1: dataplane.memory_mb: expected at least 4305 for "
+	{DATA("max_peers: 1000000"), ":1: dataplane.memory_mb: expected at least 13990 for "
 				     "max_peers 1000000, found 1024: "
 				     "too little memory"},
 	{DATA("max_peers: 0"),
