@@ -54,66 +54,171 @@ cookie_checker_fini(struct cookie_checker *c)
 	crypto_wipe(c, sizeof(*c));
 }
 
+/* ---- of others: many at once, in lanes ------------------------------------------------ */
+
+/* Hashes of equal lengths. */
+struct hashes {
+	uint8_t *out[COOKIE_BATCH];
+	const uint8_t *in[COOKIE_BATCH], *keys[COOKIE_BATCH];
+	unsigned n;
+};
+
+static void
+hashes_add(struct hashes *h, uint8_t out[COOKIE_LEN], const void *in, const void *key)
+{
+	h->out[h->n] = out;
+	h->in[h->n] = in;
+	h->keys[h->n++] = key;
+}
+
+static void
+hashes_run(struct hashes *h, size_t in_len, size_t key_len)
+{
+	blake2s_batch(h->out, COOKIE_LEN, h->in, in_len, h->keys, key_len, h->n);
+	h->n = 0;
+}
+
+static const size_t message_lens[] = {
+	sizeof(struct message_initiation), sizeof(struct message_response)};
+
+static void
+mac1_of_all(uint8_t (*out)[COOKIE_LEN], const struct cookie_job *const *jobs, unsigned n)
+{
+	struct hashes h = {.n = 0};
+
+	for (unsigned k = 0; k < 2; k++) {
+		for (unsigned i = 0; i < n; i++)
+			if (jobs[i]->len == message_lens[k])
+				hashes_add(&h, out[i], jobs[i]->msg, jobs[i]->checker->mac1_key);
+		hashes_run(&h, macs_offset(message_lens[k]), NOISE_KEY_LEN);
+	}
+}
+
+static void
+mac2_of_all(uint8_t (*out)[COOKIE_LEN], const struct cookie_job *const *jobs,
+	const uint8_t (*cookies)[COOKIE_LEN], unsigned n)
+{
+	struct hashes h = {.n = 0};
+
+	for (unsigned k = 0; k < 2; k++) {
+		for (unsigned i = 0; i < n; i++)
+			if (jobs[i]->len == message_lens[k])
+				hashes_add(&h, out[i], jobs[i]->msg, cookies[i]);
+		hashes_run(&h, macs_offset(message_lens[k]) + COOKIE_LEN, COOKIE_LEN);
+	}
+}
+
+static const uint8_t *
+secret_of(struct cookie_checker *c, uint64_t now_ns)
+{
+	if (c->secret_born_ns == 0 || now_ns - c->secret_born_ns >= COOKIE_SECRET_MAX_AGE_NS) {
+		crypto_random(c->secret, sizeof(c->secret));
+		c->secret_born_ns = now_ns;
+	}
+	return c->secret;
+}
+
+#define SOURCE_LEN_MAX 18 /* address and port */
+
+static size_t
+source_bytes(uint8_t out[SOURCE_LEN_MAX], const struct ip_endpoint *source)
+{
+	size_t len = source->addr.family == IP_V4 ? 4 : 16;
+
+	memcpy(out, source->addr.bytes, len);
+	out[len] = source->port >> 8;
+	out[len + 1] = source->port & 0xff;
+	return len + 2;
+}
+
 /*
  * A function of the secret and the source, so that nothing is remembered a
  * source. Port and address: behind one NAT others must not share it.
  */
 static void
-make_cookie(uint8_t out[COOKIE_LEN], struct cookie_checker *c, const struct ip_endpoint *source,
+cookies_of_all(uint8_t (*out)[COOKIE_LEN], const struct cookie_job *const *jobs, unsigned n,
 	uint64_t now_ns)
 {
-	uint8_t in[sizeof(source->addr.bytes) + sizeof(uint16_t)];
-	size_t len = source->addr.family == IP_V4 ? 4 : 16;
+	static const size_t source_lens[] = {6, SOURCE_LEN_MAX};
+	uint8_t sources[COOKIE_BATCH][SOURCE_LEN_MAX];
+	size_t lens[COOKIE_BATCH];
+	struct hashes h = {.n = 0};
 
-	if (c->secret_born_ns == 0 || now_ns - c->secret_born_ns >= COOKIE_SECRET_MAX_AGE_NS) {
-		crypto_random(c->secret, sizeof(c->secret));
-		c->secret_born_ns = now_ns;
+	for (unsigned i = 0; i < n; i++)
+		lens[i] = source_bytes(sources[i], jobs[i]->source);
+	for (unsigned k = 0; k < 2; k++) {
+		for (unsigned i = 0; i < n; i++)
+			if (lens[i] == source_lens[k])
+				hashes_add(&h, out[i], sources[i],
+					secret_of(jobs[i]->checker, now_ns));
+		hashes_run(&h, source_lens[k], NOISE_KEY_LEN);
 	}
-	memcpy(in, source->addr.bytes, len);
-	in[len] = source->port >> 8;
-	in[len + 1] = source->port & 0xff;
-	blake2s(out, COOKIE_LEN, in, len + 2, c->secret, sizeof(c->secret));
 }
 
-enum cookie_verdict
-cookie_check(struct cookie_checker *c, const void *msg, size_t len,
-	const struct ip_endpoint *source, uint64_t now_ns, bool want_mac2)
+static const struct message_macs *
+macs_of(const struct cookie_job *job)
 {
-	const uint8_t *macs = (const uint8_t *)msg + macs_offset(len);
-	uint8_t cookie[COOKIE_LEN], mac[COOKIE_LEN];
-	enum cookie_verdict v = COOKIE_MAC1_VALID;
+	return (const void *)((const uint8_t *)job->msg + macs_offset(job->len));
+}
 
-	mac1_of(mac, msg, len, c->mac1_key);
-	if (!crypto_equal(mac, macs, COOKIE_LEN))
-		return COOKIE_MAC1_INVALID;
-	if (!want_mac2)
-		return v;
-	make_cookie(cookie, c, source, now_ns);
-	mac2_of(mac, msg, len, cookie);
-	if (crypto_equal(mac, macs + COOKIE_LEN, COOKIE_LEN))
-		v = COOKIE_MAC2_VALID;
-	crypto_wipe(cookie, sizeof(cookie));
-	crypto_wipe(mac, sizeof(mac));
-	return v;
+static void
+check_mac2(struct cookie_job **jobs, unsigned n, uint64_t now_ns)
+{
+	const struct cookie_job *const *all = (const struct cookie_job *const *)jobs;
+	uint8_t cookies[COOKIE_BATCH][COOKIE_LEN], macs[COOKIE_BATCH][COOKIE_LEN];
+
+	cookies_of_all(cookies, all, n, now_ns);
+	mac2_of_all(macs, all, (const uint8_t(*)[COOKIE_LEN])cookies, n);
+	for (unsigned i = 0; i < n; i++)
+		if (crypto_equal(macs[i], macs_of(jobs[i])->mac2, COOKIE_LEN))
+			jobs[i]->verdict = COOKIE_MAC2_VALID;
+	crypto_wipe(cookies, sizeof(cookies));
+	crypto_wipe(macs, sizeof(macs));
 }
 
 void
-cookie_create_reply(struct cookie_checker *c, const void *msg, size_t len,
-	const struct ip_endpoint *source, uint64_t now_ns, struct message_cookie_reply *out)
+cookie_check(struct cookie_job **jobs, unsigned n, uint64_t now_ns, bool want_mac2)
 {
-	const uint8_t *mac1 = (const uint8_t *)msg + macs_offset(len);
-	uint8_t cookie[COOKIE_LEN];
+	static const uint8_t none[COOKIE_LEN];
+	struct cookie_job *with_mac2[COOKIE_BATCH];
+	uint8_t macs[COOKIE_BATCH][COOKIE_LEN];
+	unsigned n_with = 0;
 
-	make_cookie(cookie, c, source, now_ns);
-	out->type_le = htole32(MESSAGE_COOKIE_REPLY);
-	/* The sender's index stands behind the type, in both kinds of message. */
-	memcpy(&out->receiver_index_le, (const uint8_t *)msg + sizeof(out->type_le),
-		sizeof(out->receiver_index_le));
-	crypto_random(out->nonce, sizeof(out->nonce));
-	xaead_seal(out->encrypted_cookie, cookie, COOKIE_LEN, mac1, COOKIE_LEN, out->nonce,
-		c->reply_key);
-	crypto_wipe(cookie, sizeof(cookie));
+	mac1_of_all(macs, (const struct cookie_job *const *)jobs, n);
+	for (unsigned i = 0; i < n; i++) {
+		jobs[i]->verdict = COOKIE_MAC1_INVALID;
+		if (!crypto_equal(macs[i], macs_of(jobs[i])->mac1, COOKIE_LEN))
+			continue;
+		jobs[i]->verdict = COOKIE_MAC1_VALID;
+		if (want_mac2 && !crypto_equal(macs_of(jobs[i])->mac2, none, COOKIE_LEN))
+			with_mac2[n_with++] = jobs[i];
+	}
+	check_mac2(with_mac2, n_with, now_ns);
+	crypto_wipe(macs, sizeof(macs));
 }
+
+void
+cookie_create_replies(const struct cookie_job *const *jobs, unsigned n, uint64_t now_ns,
+	struct message_cookie_reply *out)
+{
+	uint8_t cookies[COOKIE_BATCH][COOKIE_LEN], nonces[COOKIE_BATCH][COOKIE_NONCE_LEN];
+
+	cookies_of_all(cookies, jobs, n, now_ns);
+	crypto_random(nonces, n * sizeof(nonces[0])); /* one system call for all */
+	for (unsigned i = 0; i < n; i++) {
+		out[i].type_le = htole32(MESSAGE_COOKIE_REPLY);
+		/* The sender's index stands behind the type, in both kinds of message. */
+		memcpy(&out[i].receiver_index_le,
+			(const uint8_t *)jobs[i]->msg + sizeof(out[i].type_le),
+			sizeof(out[i].receiver_index_le));
+		memcpy(out[i].nonce, nonces[i], sizeof(out[i].nonce));
+		xaead_seal(out[i].encrypted_cookie, cookies[i], COOKIE_LEN, macs_of(jobs[i])->mac1,
+			COOKIE_LEN, nonces[i], jobs[i]->checker->reply_key);
+	}
+	crypto_wipe(cookies, sizeof(cookies));
+}
+
+/* ---- our own ---------------------------------------------------------------------------- */
 
 void
 cookie_peer_init(struct cookie_peer *p, const uint8_t remote_public[NOISE_KEY_LEN])

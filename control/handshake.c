@@ -249,6 +249,7 @@ send_initiation(struct peer *peer)
 		return;
 	}
 	cookie_add_macs(&peer->cookie, &msg, sizeof(msg), dp_now_ns());
+	dataplane_peer_is_at(c->dp, &endpoint.addr); /* for the response */
 	handshake_send(peer, peer->id % dataplane_n_workers(c->dp), &msg, sizeof(msg));
 	log_debug("%s: sent an initiation to %s", peer_label(peer),
 		handshake_endpoint_text(&endpoint));
@@ -306,7 +307,8 @@ handshake_completed(struct peer *peer, uint64_t now, const char *role)
 	peer->last_handshake_wall_ns = wall_ns();
 	timers_handshake_complete(&peer->timers, now);
 	dp_peer_handshake_answered(peer->dp);
-	dp_peer_endpoint(peer->dp, &endpoint, NULL);
+	if (dp_peer_endpoint(peer->dp, &endpoint, NULL))
+		dataplane_peer_is_at(peer->control->dp, &endpoint.addr);
 	if (may_log(peer->control, now))
 		log_info("%s: %s at %s as %s", peer_label(peer),
 			peer->connected ? "rekeyed" : "connected",
@@ -371,8 +373,10 @@ handshake_event(struct control *c, const struct dp_event *event)
 		confirmed(peer, event->local_index, now);
 		break;
 	case DP_ENDPOINT_MOVED:
-		if (dp_peer_endpoint(peer->dp, &endpoint, NULL))
+		if (dp_peer_endpoint(peer->dp, &endpoint, NULL)) {
+			dataplane_peer_is_at(c->dp, &endpoint.addr);
 			handshake_roamed(peer, &endpoint);
+		}
 		break;
 	case DP_TRAFFIC:
 		traffic_of(peer, &traffic);

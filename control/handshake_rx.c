@@ -6,29 +6,14 @@
 #include "control/local.h"
 #include "control/outer.h"
 #include "control/publish.h"
-#include "control/state.h"
+#include "control/received.h"
 #include "crypto_accel/crypto_accel.h"
 #include "dataplane/log.h"
 
-#define MESSAGES_A_TURN NOISE_BATCH
 #define LOAD_SCALE 256 /* of dataplane_handshake_load */
 #define REJECT_LINES_A_SECOND 5
 /* Each costs a multiplication and a place in the ring of events; clients repeat after 5 s. */
 #define UNKNOWN_A_SECOND 50
-
-/* A handshake message on its way through here. */
-struct received {
-	struct control *c;
-	struct iface *iface;
-	uint8_t iface_id;
-	uint8_t worker;
-	uint8_t port; /* where it came in, in a frame from this MAC */
-	struct rte_ether_addr mac;
-	struct ip_endpoint from, to;
-	const void *data;
-	uint16_t len;
-	uint64_t now_ns;
-};
 
 /* Count it, and log why, a few times a second; false for what is too much for a log. */
 static bool
@@ -100,15 +85,6 @@ tell_unknown(const struct received *r, const struct noise_initiation_job *job)
 	crypto_wipe(&copy, sizeof(copy));
 	if (proper)
 		events_push(c->events, &e);
-}
-
-static void
-send_cookie_reply(const struct received *r)
-{
-	struct message_cookie_reply reply;
-
-	cookie_create_reply(&r->iface->checker, r->data, r->len, &r->from, r->now_ns, &reply);
-	outer_send(r->c->dp, r->worker, r->iface_id, &r->to, &r->from, &reply, sizeof(reply));
 }
 
 static void
@@ -303,33 +279,8 @@ receive_cookie_reply(const struct received *r)
 		dataplane_count_drop(r->c->dp, DROP_cookie_rejected, r->iface_id);
 }
 
-/* mac1 always; under load mac2 and the source's share too. */
-static bool
-admit(const struct received *r, bool loaded)
-{
-	enum cookie_verdict verdict =
-		cookie_check(&r->iface->checker, r->data, r->len, &r->from, r->now_ns, loaded);
-
-	if (verdict == COOKIE_MAC1_INVALID) {
-		dataplane_count_drop(r->c->dp, DROP_mac1_invalid, r->iface_id);
-		return false;
-	}
-	if (!loaded)
-		return true;
-	if (verdict != COOKIE_MAC2_VALID) {
-		dataplane_count_drop(r->c->dp, DROP_mac2_required, r->iface_id);
-		send_cookie_reply(r);
-		return false;
-	}
-	if (!ratelimiter_allow(r->c->limiter, &r->from.addr, r->now_ns)) {
-		dataplane_count_drop(r->c->dp, DROP_handshake_limited, r->iface_id);
-		return false;
-	}
-	return true;
-}
-
 static void
-parse(struct control *c, struct rte_mbuf *m, uint64_t now, struct received *r)
+parse(struct control *c, enum punt_ring ring, struct rte_mbuf *m, uint64_t now, struct received *r)
 {
 	const struct pkt_meta *meta = pkt_meta(m);
 	const struct rte_ether_hdr *frame;
@@ -343,6 +294,8 @@ parse(struct control *c, struct rte_mbuf *m, uint64_t now, struct received *r)
 		.len = m->data_len,
 		.now_ns = now,
 		.port = meta->port,
+		.ring = ring,
+		.source = meta->source,
 	};
 	frame = rte_pktmbuf_mtod_offset(m, const struct rte_ether_hdr *, -(int)meta->wg_off);
 	rte_ether_addr_copy(&frame->src_addr, &r->mac);
@@ -358,31 +311,45 @@ type_of(const struct received *r)
 	return (enum message_type)rte_le_to_cpu_32(type_le); /* rx.c let through three */
 }
 
-/* All that waits, up to a batch: several at once cost the noise code little more than one. */
+/* Several at once cost the macs and the noise code little more than one. */
+static unsigned
+poll_ring(struct control *c, enum punt_ring ring, uint64_t now, bool loaded)
+{
+	const struct received *admitted[MESSAGES_A_TURN], *responses[MESSAGES_A_TURN];
+	unsigned n_admitted = 0, n_initiations = 0, n_responses = 0;
+	struct received r[MESSAGES_A_TURN];
+	struct rte_mbuf *m[MESSAGES_A_TURN];
+	unsigned n = dataplane_punted(c->dp, ring, m, MESSAGES_A_TURN);
+
+	for (unsigned i = 0; i < n; i++) {
+		parse(c, ring, m[i], now, &r[i]);
+		if (type_of(&r[i]) == MESSAGE_COOKIE_REPLY)
+			receive_cookie_reply(&r[i]);
+		else
+			admitted[n_admitted++] = &r[i];
+	}
+	n_admitted = admit(admitted, n_admitted, loaded);
+	for (unsigned i = 0; i < n_admitted; i++) {
+		if (type_of(admitted[i]) == MESSAGE_INITIATION)
+			admitted[n_initiations++] = admitted[i];
+		else
+			responses[n_responses++] = admitted[i];
+	}
+	receive_initiations(c, admitted, n_initiations);
+	receive_responses(responses, n_responses);
+	rte_pktmbuf_free_bulk(m, n);
+	return n;
+}
+
+/* A batch of each ring: what comes with more goes first, but not without end. */
 unsigned
 handshake_poll(struct control *c)
 {
-	const struct received *initiations[MESSAGES_A_TURN], *responses[MESSAGES_A_TURN];
-	unsigned n_initiations = 0, n_responses = 0;
-	struct received r[MESSAGES_A_TURN];
-	struct rte_mbuf *m[MESSAGES_A_TURN];
 	uint64_t now = dp_now_ns();
 	bool loaded = under_load_update(&c->load, dataplane_handshake_load(c->dp), LOAD_SCALE, now);
-	unsigned n = dataplane_punted(c->dp, PUNT_RING_HANDSHAKE, m, MESSAGES_A_TURN);
+	unsigned n = 0;
 
-	for (unsigned i = 0; i < n; i++) {
-		parse(c, m[i], now, &r[i]);
-		if (type_of(&r[i]) == MESSAGE_COOKIE_REPLY)
-			receive_cookie_reply(&r[i]);
-		else if (!admit(&r[i], loaded))
-			continue;
-		else if (type_of(&r[i]) == MESSAGE_INITIATION)
-			initiations[n_initiations++] = &r[i];
-		else
-			responses[n_responses++] = &r[i];
-	}
-	receive_initiations(c, initiations, n_initiations);
-	receive_responses(responses, n_responses);
-	rte_pktmbuf_free_bulk(m, n);
+	for (unsigned ring = 0; ring < PUNT_RINGS_HANDSHAKE; ring++)
+		n += poll_ring(c, ring, now, loaded);
 	return n;
 }

@@ -27,7 +27,7 @@
 #define TOKEN_NS (NS_PER_SEC / RATELIMITER_PER_SECOND)
 
 struct source {
-	uint64_t net; /* see source_net() */
+	uint64_t site; /* ip_addr_site() */
 	uint64_t full_ns; /* when all tokens are back; 0 in a place never used */
 };
 
@@ -67,31 +67,19 @@ ratelimiter_destroy(struct ratelimiter *r)
 	free(r);
 }
 
-/* IPv4 goes where IPv6 has ff00::/8, which is multicast and no source. */
-static uint64_t
-source_net(const struct ip_addr *source)
-{
-	unsigned len = source->family == IP_V4 ? 4 : 8;
-	uint64_t net = 0;
-
-	for (unsigned i = 0; i < len; i++)
-		net = net << 8 | source->bytes[i];
-	return source->family == IP_V4 ? 0xffffffff00000000ULL | net : net;
-}
-
 bool
 ratelimiter_allow(struct ratelimiter *r, const struct ip_addr *source, uint64_t now_ns)
 {
-	uint64_t net = source_net(source);
+	uint64_t site = ip_addr_site(source);
 	struct source *set, *found = NULL;
 	uint32_t hash;
 
-	blake2s((uint8_t *)&hash, sizeof(hash), &net, sizeof(net), r->hash_key,
+	blake2s((uint8_t *)&hash, sizeof(hash), &site, sizeof(site), r->hash_key,
 		sizeof(r->hash_key));
 	set = &r->sources[(size_t)(hash & r->set_mask) * WAYS];
 	for (unsigned i = 0; i < WAYS; i++) {
 		if (set[i].full_ns > now_ns) {
-			if (set[i].net != net)
+			if (set[i].site != site)
 				continue;
 			found = &set[i];
 			break;
@@ -101,12 +89,27 @@ ratelimiter_allow(struct ratelimiter *r, const struct ip_addr *source, uint64_t 
 	if (found == NULL)
 		return false;
 	if (found->full_ns <= now_ns) {
-		found->net = net;
+		found->site = site;
 		found->full_ns = now_ns;
 	}
 	if (found->full_ns - now_ns > (RATELIMITER_BURST - 1) * TOKEN_NS)
 		return false;
 	found->full_ns += TOKEN_NS;
+	return true;
+}
+
+bool
+reply_limiter_allow(struct reply_limiter *l, uint16_t bucket, uint64_t now_ns)
+{
+	uint64_t second = now_ns / NS_PER_SEC;
+
+	if (second != l->second) {
+		memset(l->sent, 0, sizeof(l->sent));
+		l->second = second;
+	}
+	if (l->sent[bucket] >= REPLIES_PER_SECOND)
+		return false;
+	l->sent[bucket]++;
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "dataplane/addr.h"
+#include "dataplane/sources.h"
 
 #define RATELIMITER_PER_SECOND 20
 #define RATELIMITER_BURST 5
@@ -29,6 +30,18 @@ void ratelimiter_destroy(struct ratelimiter *r);
  * is refused: call it for genuine sources (mac2 was valid) only.
  */
 bool ratelimiter_allow(struct ratelimiter *r, const struct ip_addr *source, uint64_t now_ns);
+
+/*
+ * Cookie replies for a bucket of sources: their addresses may be spoofed, and
+ * the one who owns them has not asked. Enough for all who are behind one NAT
+ * and come at once. Starts as all zero.
+ */
+#define REPLIES_PER_SECOND 512
+struct reply_limiter {
+	uint64_t second;
+	uint16_t sent[SOURCE_BUCKETS]; /* in this second */
+};
+bool reply_limiter_allow(struct reply_limiter *l, uint16_t bucket, uint64_t now_ns);
 
 /* Starts as all zero. */
 struct under_load {

@@ -55,6 +55,7 @@ struct control {
 	bool ending; /* workers have stopped, and the data plane is destroyed next */
 	struct ratelimiter *limiter;
 	struct under_load load;
+	struct reply_limiter replies;
 	/* Lines about refused handshakes: so many a second, the rest is only counted. */
 	uint64_t reject_log_second;
 	uint32_t reject_log_lines;

@@ -151,6 +151,18 @@ ip_endpoint_format(char buf[IP_ENDPOINT_STRLEN], const struct ip_endpoint *e)
 	return buf;
 }
 
+/* IPv4 goes where IPv6 has ff00::/8, which is multicast and no source. */
+uint64_t
+ip_addr_site(const struct ip_addr *a)
+{
+	unsigned len = a->family == IP_V4 ? 4 : 8;
+	uint64_t site = 0;
+
+	for (unsigned i = 0; i < len; i++)
+		site = site << 8 | a->bytes[i];
+	return a->family == IP_V4 ? 0xffffffff00000000ULL | site : site;
+}
+
 bool
 ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b)
 {

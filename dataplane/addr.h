@@ -44,6 +44,12 @@ char *ip_addr_format(char buf[IP_ADDR_STRLEN], const struct ip_addr *a);
 char *ip_prefix_format(char buf[IP_PREFIX_STRLEN], const struct ip_prefix *p);
 char *ip_endpoint_format(char buf[IP_ENDPOINT_STRLEN], const struct ip_endpoint *e);
 
+/*
+ * What one who sends can have many of counts as one: an IPv4 address as it is,
+ * of an IPv6 address its /64. As a number.
+ */
+uint64_t ip_addr_site(const struct ip_addr *a);
+
 bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b);
 bool ip_endpoint_equal(const struct ip_endpoint *a, const struct ip_endpoint *b);
 bool ip_prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b);

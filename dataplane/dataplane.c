@@ -26,7 +26,7 @@
  * hundreds of clients that come back at once are none, and all of it is done in
  * a tenth of a second or so.
  */
-#define PUNT_HANDSHAKE_SIZE 2048
+#define PUNT_HANDSHAKE_SIZE 2048 /* each of three */
 /* Indices of a peer: previous, current and next session, and a handshake under way. */
 #define INDICES_PER_PEER 4
 /* For staged packets, neighbour holds and everything between threads but handshakes. */
@@ -79,6 +79,15 @@ worker_destroy(struct worker *w)
 	rte_free(w);
 }
 
+static bool
+all_rings(struct rte_ring *const *rings, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (rings[i] == NULL)
+			return false;
+	return true;
+}
+
 static struct worker *
 worker_create(struct dataplane *dp, const struct dataplane_config *config, unsigned id)
 {
@@ -102,13 +111,14 @@ worker_create(struct dataplane *dp, const struct dataplane_config *config, unsig
 		ring_create("event", id, RTE_ALIGN(sizeof(struct dp_event), 4), EVENTS_SIZE, spsc);
 	w->inject = ring_create("inject", id, 0, INJECT_SIZE, spsc);
 	w->handoff = ring_create("hand", id, 0, HANDOFF_SIZE, RING_F_SC_DEQ);
-	w->punt[PUNT_RING_HANDSHAKE] = ring_create("hs", id, 0, PUNT_HANDSHAKE_SIZE, spsc);
-	w->punt[PUNT_RING_LOCAL] = ring_create("local", id, 0, PUNT_LOCAL_SIZE, spsc);
+	for (unsigned i = 0; i < PUNT_RING_COUNT; i++)
+		w->punt[i] = ring_create("punt", id, 0,
+			i == PUNT_RING_LOCAL ? PUNT_LOCAL_SIZE : PUNT_HANDSHAKE_SIZE, spsc);
 	w->peers = rte_zmalloc(
 		"peer_worker", (size_t)config->max_peers * sizeof(*w->peers), RTE_CACHE_LINE_SIZE);
 	if (w->aead == NULL || w->wake_fd < 0 || w->mailbox == NULL || w->events == NULL ||
-		w->inject == NULL || w->handoff == NULL || w->punt[PUNT_RING_HANDSHAKE] == NULL ||
-		w->punt[PUNT_RING_LOCAL] == NULL || w->peers == NULL) {
+		w->inject == NULL || w->handoff == NULL || w->peers == NULL ||
+		!all_rings(w->punt, PUNT_RING_COUNT)) {
 		worker_destroy(w);
 		return NULL;
 	}
@@ -232,7 +242,7 @@ pool_create(const struct dataplane_config *config)
 {
 	static unsigned serial;
 	unsigned n = port_mbufs_needed(config->n_ports, config->n_workers) + SPARE_MBUFS +
-		     config->n_workers * PUNT_HANDSHAKE_SIZE;
+		     config->n_workers * PUNT_RINGS_HANDSHAKE * PUNT_HANDSHAKE_SIZE;
 	uint16_t room = RTE_MBUF_DEFAULT_BUF_SIZE;
 	char name[32];
 
@@ -267,7 +277,7 @@ create_tables(
 	dp->free_ids = rte_malloc("peer ids", config->max_peers * sizeof(*dp->free_ids), 0);
 	dp->generations = rte_zmalloc("peer gens", config->max_peers * sizeof(uint32_t), 0);
 	if (dp->rcu == NULL || dp->peers == NULL || dp->free_ids == NULL ||
-		dp->generations == NULL ||
+		dp->generations == NULL || sources_init(&dp->sources, config->max_peers) != 0 ||
 		index_table_init(&dp->index, config->max_peers * INDICES_PER_PEER) != 0) {
 		snprintf(err, err_size,
 			"no memory for %u peers; raise memory_mb or lower max_peers",
@@ -390,6 +400,7 @@ dataplane_destroy(struct dataplane *dp)
 	fib_destroy(dp->fib);
 	rcu_destroy(dp->rcu);
 	index_table_fini(&dp->index);
+	sources_fini(&dp->sources);
 	rte_free(dp->peers);
 	rte_free(dp->free_ids);
 	rte_free(dp->generations);
@@ -489,13 +500,29 @@ dataplane_events(struct dataplane *dp, struct dp_event *events, unsigned n)
 }
 
 unsigned
+dataplane_answers(const struct dataplane *dp, unsigned worker)
+{
+	const struct rte_ring *r = dp->workers[worker]->inject;
+	unsigned free = rte_ring_free_count(r), kept = rte_ring_get_capacity(r) / 2;
+
+	return free > kept ? free - kept : 0;
+}
+
+unsigned
 dataplane_punted(struct dataplane *dp, enum punt_ring ring, struct rte_mbuf **m, unsigned n)
 {
 	unsigned got = 0, share = RTE_MAX(n / dp->n_workers, 1u);
 
-	for (unsigned i = 0; i < dp->n_workers && got < n; i++)
-		got += rte_ring_sc_dequeue_burst(dp->workers[i]->punt[ring], (void **)(m + got),
-			RTE_MIN(share, n - got), NULL);
+	for (unsigned i = 0; i < dp->n_workers && got < n; i++) {
+		struct worker *w = dp->workers[i];
+		unsigned first = got, most = RTE_MIN(share, n - got);
+
+		if (ring == PUNT_RING_HANDSHAKE)
+			most = RTE_MIN(most, dataplane_answers(dp, i));
+		got += rte_ring_sc_dequeue_burst(w->punt[ring], (void **)(m + got), most, NULL);
+		for (unsigned k = first; k < got && ring < PUNT_RINGS_HANDSHAKE; k++)
+			shares_take(&w->shares[ring], pkt_meta(m[k])->port, pkt_meta(m[k])->source);
+	}
 	return got;
 }
 
@@ -504,9 +531,20 @@ dataplane_handshake_load(const struct dataplane *dp)
 {
 	unsigned most = 0;
 
-	for (unsigned i = 0; i < dp->n_workers; i++)
-		most = RTE_MAX(most, rte_ring_count(dp->workers[i]->punt[PUNT_RING_HANDSHAKE]));
+	for (unsigned i = 0; i < dp->n_workers; i++) {
+		unsigned sum = 0;
+
+		for (unsigned ring = 0; ring < PUNT_RINGS_HANDSHAKE; ring++)
+			sum += rte_ring_count(dp->workers[i]->punt[ring]);
+		most = RTE_MAX(most, sum);
+	}
 	return most * 256 / PUNT_HANDSHAKE_SIZE;
+}
+
+void
+dataplane_peer_is_at(struct dataplane *dp, const struct ip_addr *source)
+{
+	sources_learn(&dp->sources, source);
 }
 
 bool

@@ -111,12 +111,30 @@ struct dp_event {
 /* Up to n of them from all workers, fairly; returns how many. */
 unsigned dataplane_events(struct dataplane *dp, struct dp_event *events, unsigned n);
 
-enum punt_ring { PUNT_RING_HANDSHAKE, PUNT_RING_LOCAL, PUNT_RING_COUNT };
-/* Packets for control, which frees or injects each. */
+/*
+ * Handshake messages by what speaks for their sender, so that those who come
+ * with more are not lost among those who come with nothing.
+ */
+enum punt_ring {
+	PUNT_RING_KNOWN, /* handshake messages from where a peer is: dataplane_peer_is_at */
+	PUNT_RING_MAC2, /* others that carry a mac2, right or wrong */
+	PUNT_RING_HANDSHAKE, /* all others */
+	PUNT_RING_LOCAL, /* ARP, neighbour discovery, and what is for the gateway itself */
+	PUNT_RING_COUNT
+};
+#define PUNT_RINGS_HANDSHAKE 3 /* the first ones */
+
+/*
+ * Packets for control, which frees or injects each. Of PUNT_RING_HANDSHAKE no
+ * more than can be answered (dataplane_answers): what is too much ends in the
+ * worker, by fair shares.
+ */
 unsigned dataplane_punted(
 	struct dataplane *dp, enum punt_ring ring, struct rte_mbuf **m, unsigned n);
-/* How full the fullest worker's handshake ring is, in 1/256 of its size. */
+/* How many handshake messages wait at the worker with most, in 1/256 of a ring's size. */
 unsigned dataplane_handshake_load(const struct dataplane *dp);
+/* Handshake messages from there go before others. A hint: places are few, and taken over. */
+void dataplane_peer_is_at(struct dataplane *dp, const struct ip_addr *source);
 
 /* ---- down ---------------------------------------------------------------- */
 
@@ -131,6 +149,11 @@ bool dataplane_inject(struct dataplane *dp, unsigned worker, struct rte_mbuf *m)
  * it a packet or a message: once for all that a turn of its loop has for them.
  */
 void dataplane_wake_workers(struct dataplane *dp);
+/*
+ * How many packets may go to a worker in answer to whoever asks: the rest of
+ * the room is for what we send by ourselves or to peers.
+ */
+unsigned dataplane_answers(const struct dataplane *dp, unsigned worker);
 
 /* The neighbour's answer, or its failure, is known: send or drop what waits for it. */
 void dataplane_neigh_done(

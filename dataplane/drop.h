@@ -35,7 +35,7 @@
 	X(no_route) \
 	X(neigh_failed) /* next hop did not answer, or too many wait for it */ \
 	X(hairpin_denied) \
-	X(queue_full) /* a ring between threads */ \
+	X(queue_full) /* a ring between threads, or the share of it that is the sender's */ \
 	X(inject_full) /* an answer or message of ours: the ring to the worker that sends it */ \
 	X(tx_full) /* the port's transmit queue */ \
 	X(link_down) \

@@ -115,8 +115,11 @@ worker_inject_poll(struct worker *w)
 				.port = PORT_MAX,
 			};
 	}
-	if (n > 0)
+	if (n > 0) {
 		worker_stage_done(w, STAGE_mailbox, n);
+		/* Control has left there what it had no room to answer; now there is some. */
+		w->wake_control |= !rte_ring_empty(w->punt[PUNT_RING_HANDSHAKE]);
+	}
 	if (n_inner > 0)
 		worker_forward(w, inner, n_inner);
 	return n;

@@ -40,6 +40,7 @@ struct pkt_meta {
 	uint16_t l3_off; /* of the outer IP header from the Ethernet header */
 	uint16_t wg_off; /* of the WireGuard header from the Ethernet header */
 	uint16_t wg_len; /* of the WireGuard message (handoff) */
+	uint16_t source; /* bucket of the outer source (PKT_PUNT_HANDSHAKE) */
 	uint32_t icmp_info; /* next-hop MTU, or 0 */
 	uint32_t peer_id; /* the packet came out of this peer's tunnel, or PKT_NO_PEER */
 };

@@ -3,6 +3,7 @@
 #include <rte_ether.h>
 #include <rte_ring_elem.h>
 
+#include "dataplane/messages.h"
 #include "dataplane/worker.h"
 
 bool
@@ -24,6 +25,36 @@ worker_punt(struct worker *w, struct rte_mbuf *m, enum punt_ring ring)
 		return;
 	}
 	w->wake_control = true;
+}
+
+/* Initiation and response end in their macs. A mac2 of zeros is none: section 5.4.4. */
+static bool
+carries_mac2(const struct rte_mbuf *m)
+{
+	static const uint8_t none[COOKIE_LEN];
+	const uint8_t *message = rte_pktmbuf_mtod(m, const uint8_t *);
+
+	return message[0] != MESSAGE_COOKIE_REPLY &&
+	       memcmp(message + m->data_len - COOKIE_LEN, none, COOKIE_LEN) != 0;
+}
+
+void
+worker_punt_handshake(struct worker *w, struct rte_mbuf *m, const struct ip_addr *source)
+{
+	uint64_t hash = source_hash(&w->dp->sources, source);
+	struct pkt_meta *meta = pkt_meta(m);
+	enum punt_ring ring = PUNT_RING_HANDSHAKE;
+
+	if (source_known(&w->dp->sources, hash))
+		ring = PUNT_RING_KNOWN;
+	else if (carries_mac2(m))
+		ring = PUNT_RING_MAC2;
+	meta->source = source_bucket(hash);
+	if (!shares_put(
+		    &w->shares[ring], rte_ring_free_count(w->punt[ring]), meta->port, meta->source))
+		worker_drop(w, m, DROP_queue_full, meta->iface);
+	else
+		worker_punt(w, m, ring);
 }
 
 bool

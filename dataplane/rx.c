@@ -46,7 +46,12 @@ punt_handshake(struct worker *w, const struct port *port, const struct rx_data *
 {
 	struct pkt_meta *meta = pkt_meta(d->m);
 	const uint8_t *frame = rte_pktmbuf_mtod(d->m, const uint8_t *);
+	struct ip_addr source = {.family = d->family};
 
+	if (d->family == IP_V4)
+		memcpy(source.bytes, d->l3 + offsetof(struct rte_ipv4_hdr, src_addr), 4);
+	else
+		memcpy(source.bytes, d->l3 + offsetof(struct rte_ipv6_hdr, src_addr), 16);
 	*meta = (struct pkt_meta){
 		.kind = PKT_PUNT_HANDSHAKE,
 		.port = port->id,
@@ -60,7 +65,7 @@ punt_handshake(struct worker *w, const struct port *port, const struct rx_data *
 	};
 	d->m->data_off += meta->wg_off;
 	d->m->data_len = d->m->pkt_len = d->wg_len;
-	worker_punt(w, d->m, PUNT_RING_HANDSHAKE);
+	worker_punt_handshake(w, d->m, &source);
 }
 
 /* What is not transport data, by type and exact length: to control. */

@@ -18,6 +18,7 @@
 #include "dataplane/mailbox.h"
 #include "dataplane/peer_dp.h"
 #include "dataplane/session.h"
+#include "dataplane/shares.h"
 
 #define BURST 64 /* packets a stage handles at once */
 /* Throttle for last_rx_ns and last_tx_ns: persistent keepalives count in seconds. */
@@ -153,6 +154,7 @@ struct worker {
 	uint32_t neigh_removals; /* when it was last forgotten */
 	struct neigh_hold holds[NEIGH_HOLDS];
 
+	struct shares shares[PUNT_RINGS_HANDSHAKE]; /* of punt; control counts what it takes */
 	struct worker_stats stats; /* any thread reads */
 } __rte_cache_aligned;
 
@@ -189,6 +191,7 @@ struct dataplane {
 	uint32_t local4_be[LOCAL_MAX];
 	uint8_t local6[LOCAL_MAX][16];
 	struct neigh_table *neighbours;
+	struct sources sources;
 	struct rcu *rcu;
 	struct rte_rcu_qsbr *qsbr;
 	void (*wake_control)(void *arg);
@@ -252,6 +255,8 @@ void worker_wake(struct worker *w);
 bool worker_event(struct worker *w, const struct dp_event *event);
 /* Takes the packet; a full ring is queue_full. The caller has filled the meta. */
 void worker_punt(struct worker *w, struct rte_mbuf *m, enum punt_ring ring);
+/* A handshake message, data at its type, from there; into the ring that it deserves. */
+void worker_punt_handshake(struct worker *w, struct rte_mbuf *m, const struct ip_addr *source);
 /*
  * Whether a packet that control need not see may take room in its local ring:
  * up to so many eighths. The rest is for ARP and neighbour discovery, or a

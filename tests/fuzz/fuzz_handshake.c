@@ -13,6 +13,7 @@
 #include "control/publish.h"
 #include "crypto_accel/crypto_accel.h"
 #include "tests/fuzz/gateway.h"
+#include "tests/unit/one_cookie.h"
 
 #define ORDERS_MAX 48
 #define REPLAYS 8
@@ -249,7 +250,7 @@ cookies(struct in *in, unsigned client, uint8_t how)
 			cookie_consume_reply(&c->cookie, &heard[client].cookie, gateway_now());
 		return;
 	}
-	cookie_create_reply(&checkers[client], about,
+	one_cookie_reply(&checkers[client], about,
 		how & 4 ? sizeof(struct message_response) : sizeof(struct message_initiation),
 		&c->endpoint, gateway_now(), (void *)message.data);
 	if (how & 1)

@@ -197,6 +197,29 @@ test_equal(void **state)
 	assert_false(ip_endpoint_equal(&x, &y));
 }
 
+static void
+test_sites(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} rows[] = {
+		{"192.0.2.1", "192.0.2.1", true},
+		{"192.0.2.1", "192.0.2.2", false},
+		{"192.0.2.1", "::192.0.2.1", false},
+		{"2001:db8:1:2::1", "2001:db8:1:2:ffff::2", true},
+		{"2001:db8:1:2::1", "2001:db8:1:3::1", false},
+	};
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ip_addr a, b;
+
+		assert_true(ip_addr_parse(&a, rows[i].a));
+		assert_true(ip_addr_parse(&b, rows[i].b));
+		assert_int_equal(ip_addr_site(&a) == ip_addr_site(&b), rows[i].same);
+	}
+}
+
 int
 main(void)
 {
@@ -207,6 +230,7 @@ main(void)
 		cmocka_unit_test(test_network_and_contains),
 		cmocka_unit_test(test_families_never_mix),
 		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_sites),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,9 +8,9 @@
 #include <endian.h>
 #include <string.h>
 
-#include "control/cookie.h"
 #include "crypto_accel/crypto_accel.h"
 #include "tests/unit/noise_vector.h"
+#include "tests/unit/one_cookie.h"
 
 #define T0 (1000 * NS_PER_SEC)
 #define INDEX 0x01020304
@@ -40,7 +40,8 @@ fixture_init(struct fixture *f)
 static enum cookie_verdict
 check(struct fixture *f, uint64_t now_ns, bool want_mac2)
 {
-	return cookie_check(&f->checker, &f->msg, sizeof(f->msg), &f->source, now_ns, want_mac2);
+	return one_cookie_check(
+		&f->checker, &f->msg, sizeof(f->msg), &f->source, now_ns, want_mac2);
 }
 
 static void
@@ -54,7 +55,7 @@ exchange_cookie(struct fixture *f, uint64_t now_ns)
 {
 	struct message_cookie_reply reply;
 
-	cookie_create_reply(&f->checker, &f->msg, sizeof(f->msg), &f->source, now_ns, &reply);
+	one_cookie_reply(&f->checker, &f->msg, sizeof(f->msg), &f->source, now_ns, &reply);
 	return cookie_consume_reply(&f->peer, &reply, now_ns);
 }
 
@@ -75,14 +76,14 @@ known_mac1(void **state)
 
 	x25519_base(public_key, vector_s_r);
 	cookie_checker_init(&c, public_key);
-	assert_int_equal(
-		cookie_check(&c, vector_initiation, 148, &source, T0, false), COOKIE_MAC1_VALID);
+	assert_int_equal(one_cookie_check(&c, vector_initiation, 148, &source, T0, false),
+		COOKIE_MAC1_VALID);
 	x25519_base(public_key, vector_s_i);
 	cookie_checker_init(&c, public_key);
 	assert_int_equal(
-		cookie_check(&c, vector_response, 92, &source, T0, false), COOKIE_MAC1_VALID);
-	assert_int_equal(
-		cookie_check(&c, vector_initiation, 148, &source, T0, false), COOKIE_MAC1_INVALID);
+		one_cookie_check(&c, vector_response, 92, &source, T0, false), COOKIE_MAC1_VALID);
+	assert_int_equal(one_cookie_check(&c, vector_initiation, 148, &source, T0, false),
+		COOKIE_MAC1_INVALID);
 }
 
 static void
@@ -130,12 +131,12 @@ responses_have_cookies_too(void **state)
 
 	fixture_init(&f);
 	cookie_add_macs(&f.peer, &msg, sizeof(msg), T0);
-	cookie_create_reply(&f.checker, &msg, sizeof(msg), &f.source, T0, &reply);
+	one_cookie_reply(&f.checker, &msg, sizeof(msg), &f.source, T0, &reply);
 	assert_int_equal(le32toh(reply.type_le), MESSAGE_COOKIE_REPLY);
 	assert_int_equal(le32toh(reply.receiver_index_le), 5);
 	assert_true(cookie_consume_reply(&f.peer, &reply, T0));
 	cookie_add_macs(&f.peer, &msg, sizeof(msg), T0);
-	assert_int_equal(cookie_check(&f.checker, &msg, sizeof(msg), &f.source, T0, true),
+	assert_int_equal(one_cookie_check(&f.checker, &msg, sizeof(msg), &f.source, T0, true),
 		COOKIE_MAC2_VALID);
 }
 
@@ -165,6 +166,56 @@ cookie_is_bound_to_source_address_and_port(void **state)
 	assert_int_equal(check(&f, T0, true), COOKIE_MAC2_VALID);
 	assert_true(ip_endpoint_parse(&f.source, "[2001:db8::2]:51820"));
 	assert_int_equal(check(&f, T0, true), COOKIE_MAC1_VALID);
+}
+
+/* Each as if it were alone, whatever the others of its batch are. */
+static void
+a_batch_of_all_sorts(void **state)
+{
+	struct message_cookie_reply replies[COOKIE_BATCH];
+	struct cookie_job all[COOKIE_BATCH], *jobs[COOKIE_BATCH];
+	struct message_response responses[COOKIE_BATCH];
+	static struct fixture f[COOKIE_BATCH];
+
+	for (unsigned i = 0; i < COOKIE_BATCH; i++) {
+		bool response = i % 3 == 1;
+
+		fixture_init(&f[i]);
+		if (i % 2 == 1)
+			assert_true(ip_endpoint_parse(&f[i].source, "[2001:db8::1]:51820"));
+		f[i].source.port = 1000 + i;
+		memset(&responses[i], (int)i, sizeof(responses[i]));
+		all[i] = (struct cookie_job){.checker = &f[i].checker,
+			.msg = response ? (void *)&responses[i] : &f[i].msg,
+			.len = response ? sizeof(responses[i]) : sizeof(f[i].msg),
+			.source = &f[i].source};
+		jobs[i] = &all[i];
+		cookie_add_macs(&f[i].peer, (void *)(uintptr_t)all[i].msg, all[i].len, T0);
+	}
+	cookie_check(jobs, COOKIE_BATCH, T0, true);
+	for (unsigned i = 0; i < COOKIE_BATCH; i++)
+		assert_int_equal(all[i].verdict, COOKIE_MAC1_VALID);
+	cookie_create_replies((const struct cookie_job *const *)jobs, COOKIE_BATCH, T0, replies);
+	for (unsigned i = 0; i < COOKIE_BATCH; i++) {
+		assert_true(cookie_consume_reply(&f[i].peer, &replies[i], T0));
+		if (i > 0)
+			assert_memory_not_equal(
+				replies[i].nonce, replies[i - 1].nonce, COOKIE_NONCE_LEN);
+		cookie_add_macs(&f[i].peer, (void *)(uintptr_t)all[i].msg, all[i].len, T0);
+		if (i % 5 == 0) /* none */
+			memset((uint8_t *)(uintptr_t)all[i].msg + all[i].len - COOKIE_LEN, 0,
+				COOKIE_LEN);
+		else if (i % 5 == 1) /* wrong */
+			((uint8_t *)(uintptr_t)all[i].msg)[all[i].len - 1] ^= 1;
+		else if (i % 5 == 2) /* mac1 is wrong */
+			((uint8_t *)(uintptr_t)all[i].msg)[20] ^= 1;
+	}
+	cookie_check(jobs, COOKIE_BATCH, T0, true);
+	for (unsigned i = 0; i < COOKIE_BATCH; i++)
+		assert_int_equal(all[i].verdict, i % 5 < 2    ? COOKIE_MAC1_VALID
+						 : i % 5 == 2 ? COOKIE_MAC1_INVALID
+							      : COOKIE_MAC2_VALID);
+	cookie_check(jobs, 0, T0, true);
 }
 
 static void
@@ -205,7 +256,7 @@ forged_and_unasked_replies_change_nothing(void **state)
 	fixture_init(&f);
 	before = f.peer;
 	add_macs(&f, T0);
-	cookie_create_reply(&f.checker, &f.msg, sizeof(f.msg), &f.source, T0, &reply);
+	one_cookie_reply(&f.checker, &f.msg, sizeof(f.msg), &f.source, T0, &reply);
 	assert_int_equal(le32toh(reply.receiver_index_le), INDEX);
 
 	/* Nothing was sent that it could answer. */
@@ -227,7 +278,7 @@ forged_and_unasked_replies_change_nothing(void **state)
 	add_macs(&f, T0);
 	assert_false(cookie_consume_reply(&f.peer, &reply, T0));
 
-	cookie_create_reply(&f.checker, &f.msg, sizeof(f.msg), &f.source, T0, &reply);
+	one_cookie_reply(&f.checker, &f.msg, sizeof(f.msg), &f.source, T0, &reply);
 	assert_true(cookie_consume_reply(&f.peer, &reply, T0));
 	assert_false(cookie_consume_reply(&f.peer, &reply, T0 + NS_PER_SEC)); /* only once */
 	assert_true(f.peer.cookie_born_ns == T0);
@@ -266,6 +317,7 @@ main(void)
 		cmocka_unit_test(cookie_goes_round),
 		cmocka_unit_test(responses_have_cookies_too),
 		cmocka_unit_test(cookie_is_bound_to_source_address_and_port),
+		cmocka_unit_test(a_batch_of_all_sorts),
 		cmocka_unit_test(cookie_secret_never_rotated),
 		cmocka_unit_test(cookie_is_used_for_115_s),
 		cmocka_unit_test(forged_and_unasked_replies_change_nothing),

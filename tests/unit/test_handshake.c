@@ -6,6 +6,7 @@
 #include "crypto_accel/crypto_accel.h"
 #include "dataplane/log.h"
 #include "dataplane/worker.h"
+#include "tests/unit/one_cookie.h"
 #include "tests/unit/rig_control.h"
 
 #define LAN_HOST "10.20.0.2"
@@ -125,7 +126,7 @@ test_roams_on_cookie_replies(void **state)
 	msg = gateway_starts(&c);
 	cookie_checker_init(&checker, c.id.static_public);
 	assert_true(ip_endpoint_parse(&gateway, RIG_GATEWAY));
-	cookie_create_reply(&checker, &msg, sizeof(msg), &gateway, dp_now_ns(), &reply);
+	one_cookie_reply(&checker, &msg, sizeof(msg), &gateway, dp_now_ns(), &reply);
 	rig_send_from(AWAY, RIG_GATEWAY, &reply, sizeof(reply));
 	rig_run();
 	assert_true(c.peer->cookie.cookie_born_ns != 0); /* it was good */

@@ -151,6 +151,24 @@ freed_places_do_not_double_a_source(void **state)
 	ratelimiter_destroy(r);
 }
 
+/* Whose address is spoofed gets so many of them, others lose nothing by it. */
+static void
+replies_to_a_bucket_are_bounded_each_second(void **state)
+{
+	static struct reply_limiter l;
+
+	for (unsigned second = 0; second < 3; second++) {
+		uint64_t now = T0 + second * NS_PER_SEC;
+
+		for (unsigned i = 0; i < REPLIES_PER_SECOND; i++)
+			assert_true(reply_limiter_allow(&l, 7, now + i));
+		assert_false(reply_limiter_allow(&l, 7, now));
+		assert_false(reply_limiter_allow(&l, 7, now + NS_PER_SEC - 1));
+		assert_true(reply_limiter_allow(&l, 8, now + NS_PER_SEC - 1));
+		assert_true(reply_limiter_allow(&l, SOURCE_BUCKETS - 1, now + NS_PER_SEC - 1));
+	}
+}
+
 static void
 cookie_threshold_is_an_eighth_of_the_queue_for_a_second(void **state)
 {
@@ -193,6 +211,7 @@ main(void)
 		cmocka_unit_test(many_sources_never_get_more_and_make_room_again),
 		cmocka_unit_test(ten_thousand_clients_at_once_are_served),
 		cmocka_unit_test(freed_places_do_not_double_a_source),
+		cmocka_unit_test(replies_to_a_bucket_are_bounded_each_second),
 		cmocka_unit_test(cookie_threshold_is_an_eighth_of_the_queue_for_a_second),
 		cmocka_unit_test(load_begins_in_tiny_queues_too_but_not_in_empty_ones),
 	};

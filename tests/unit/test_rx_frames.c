@@ -257,20 +257,6 @@ test_udp_lengths_that_lie(void **state)
 	}
 }
 
-static void
-test_a_flood_of_handshakes_is_bounded(void **state)
-{
-	unsigned capacity = rte_ring_get_capacity(rig_worker(0)->punt[PUNT_RING_HANDSHAKE]);
-	struct frame f;
-
-	udp_to_wg0(&f, 1, 148);
-	assert_int_equal(dataplane_handshake_load(rig.dp), 0);
-	for (unsigned i = 0; i < capacity + 9; i++)
-		receive_frame(&f);
-	rig_expect_drops(DROP_queue_full, 0, 9);
-	assert_in_range(dataplane_handshake_load(rig.dp), 250, 256);
-}
-
 /* Only to an address of the gateway and a listen port; other UDP is traffic. */
 static void
 test_udp_that_is_not_ours(void **state)
@@ -358,7 +344,6 @@ main(void)
 		RIG_TEST(test_ipv4_options),
 		RIG_TEST(test_handshake_messages_go_to_control),
 		RIG_TEST(test_udp_lengths_that_lie),
-		RIG_TEST(test_a_flood_of_handshakes_is_bounded),
 		RIG_TEST(test_udp_that_is_not_ours),
 		RIG_TEST(test_outer_fragments),
 		RIG_TEST(test_arp_goes_to_control),
