@@ -15,14 +15,14 @@ struct api_call {
 	const char *id; /* of a peer, likewise */
 	json_t *json; /* the body, where the method has one */
 	bool dry_run; /* say what would be, and change nothing */
-	struct api_response *out; /* for headers, and for a body that is not JSON */
+	struct api_response *out; /* for headers, and for a body that is text already */
 	json_t *errors; /* all that is wrong with a batch: a new reference, or NULL */
 };
 
 /*
  * A handler fills *body (a new reference, or NULL for none) and returns the
- * HTTP status; or fills *why and returns -1. A body that is not JSON goes to
- * call->out->body and content_type instead.
+ * HTTP status; or fills *why and returns -1. A body that is text already goes to
+ * call->out->body instead, from malloc, with its content_type unless that is JSON.
  */
 typedef int api_handler(struct api_call *call, json_t **body, struct refusal *why);
 

@@ -3,6 +3,7 @@
 #include "control/api_internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,47 +29,74 @@ api_find_peer(const struct management *m, unsigned iface, const char *id, struct
 	return spec;
 }
 
-static json_t *
-session_json(const struct peer_info *info)
-{
-	if (!info->has_session)
-		return json_null();
-	return json_pack("{ss sI sI}", "role", info->initiator ? "initiator" : "responder",
-		"age_ms", (json_int_t)info->session_age_ms, "local_index",
-		(json_int_t)info->local_index);
-}
-
-static json_t *
-peer_json(const struct management *m, unsigned iface, const struct peer_spec *spec,
+/*
+ * As JSON, by hand: a page has up to 10 000, and as jansson's objects each of them
+ * would cost twenty allocations. Names have no character that wants escaping.
+ */
+static void
+write_peer(FILE *out, const struct management *m, unsigned iface, const struct peer_spec *spec,
 	const struct peer_info *info)
 {
 	const struct ip_endpoint *e =
 		info->endpoint.addr.family != IP_NONE ? &info->endpoint : &spec->endpoint;
 	char key[KEY_STRLEN], prefix[IP_PREFIX_STRLEN], endpoint[IP_ENDPOINT_STRLEN];
-	json_t *allowed = json_array();
 
+	fprintf(out,
+		"{\"name\":\"%s\",\"public_key\":\"%s\",\"interface\":\"%s\","
+		"\"has_preshared_key\":%s,\"transient\":%s,\"allowed_ips\":[",
+		spec->name, key_format(key, spec->public_key), m->ifaces[iface].config->name,
+		spec->has_preshared_key ? "true" : "false", spec->transient ? "true" : "false");
 	for (unsigned i = 0; i < spec->n; i++)
-		json_array_append_new(
-			allowed, json_string(ip_prefix_format(prefix, &spec->allowed_ips[i])));
-	ip_endpoint_format(endpoint, e);
-	return json_pack("{ss ss ss sb sb so ss? si sI sI sI sI sI so}", "name", spec->name,
-		"public_key", key_format(key, spec->public_key), "interface",
-		m->ifaces[iface].config->name, "has_preshared_key", spec->has_preshared_key,
-		"transient", spec->transient, "allowed_ips", allowed, "endpoint",
-		e->addr.family != IP_NONE ? endpoint : NULL, "persistent_keepalive",
-		(int)spec->persistent_keepalive, "last_handshake_ns",
-		(json_int_t)info->last_handshake_ns, "rx_bytes", (json_int_t)info->rx_bytes,
-		"tx_bytes", (json_int_t)info->tx_bytes, "rx_packets", (json_int_t)info->rx_packets,
-		"tx_packets", (json_int_t)info->tx_packets, "session", session_json(info));
+		fprintf(out, "%s\"%s\"", i > 0 ? "," : "",
+			ip_prefix_format(prefix, &spec->allowed_ips[i]));
+	if (e->addr.family != IP_NONE)
+		fprintf(out, "],\"endpoint\":\"%s\"", ip_endpoint_format(endpoint, e));
+	else
+		fputs("],\"endpoint\":null", out);
+	fprintf(out,
+		",\"persistent_keepalive\":%u,\"last_handshake_ns\":%" PRIu64
+		",\"rx_bytes\":%" PRIu64 ",\"tx_bytes\":%" PRIu64 ",\"rx_packets\":%" PRIu64
+		",\"tx_packets\":%" PRIu64 ",\"session\":",
+		spec->persistent_keepalive, info->last_handshake_ns, info->rx_bytes, info->tx_bytes,
+		info->rx_packets, info->tx_packets);
+	if (info->has_session)
+		fprintf(out,
+			"{\"role\":\"%s\",\"age_ms\":%" PRIu64 ",\"local_index\":%" PRIu32 "}}",
+			info->initiator ? "initiator" : "responder", info->session_age_ms,
+			info->local_index);
+	else
+		fputs("null}", out);
 }
 
-static json_t *
-one_peer(struct management *m, unsigned iface, const struct peer_spec *spec)
+/* The answer's body, to be written to. */
+static FILE *
+begin_text(struct api_call *call, size_t *len)
+{
+	FILE *out = open_memstream(&call->out->body, len);
+
+	if (out == NULL)
+		abort();
+	return out;
+}
+
+static void
+end_text(FILE *out)
+{
+	if (fclose(out) != 0)
+		abort();
+}
+
+static void
+answer_peer(struct api_call *call, const struct peer_spec *spec)
 {
 	struct peer_info info;
+	size_t len;
+	FILE *out = begin_text(call, &len);
 
-	management_peer_info(m, iface, &spec, &info, 1);
-	return peer_json(m, iface, spec, &info);
+	management_peer_info(call->m, call->iface, &spec, &info, 1);
+	write_peer(out, call->m, call->iface, spec, &info);
+	end_text(out);
+	api_peer_etag(call->out, call->m, spec);
 }
 
 int
@@ -79,8 +107,8 @@ api_peers_list(struct api_call *call, json_t **body, struct refusal *why)
 	uint64_t limit = LIMIT_DEFAULT, cursor = 0, peek;
 	const struct peer_spec **specs;
 	struct peer_info *info;
-	json_t *list;
-	size_t n = 0;
+	size_t n = 0, len;
+	FILE *out;
 
 	if (args[ARG_limit] != NULL &&
 		(!api_parse_number(args[ARG_limit], LIMIT_MAX, &limit) || limit == 0))
@@ -99,16 +127,20 @@ api_peers_list(struct api_call *call, json_t **body, struct refusal *why)
 		n++;
 	}
 	management_peer_info(m, call->iface, specs, info, n);
-	list = json_array();
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, peer_json(m, call->iface, specs[i], &info[i]));
-	*body = json_pack("{so}", "peers", list);
-	api_peers_etag(call->out, m, call->iface);
+	out = begin_text(call, &len);
+	fputs("{\"peers\":[", out);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			fputc(',', out);
+		write_peer(out, m, call->iface, specs[i], &info[i]);
+	}
 	peek = cursor;
 	if (registry_next(m->registry, call->iface, &peek) != NULL)
-		json_object_set_new(*body, "next", json_sprintf("%" PRIu64, cursor));
+		fprintf(out, "],\"next\":\"%" PRIu64 "\"}", cursor);
 	else
-		json_object_set_new(*body, "next", json_null());
+		fputs("],\"next\":null}", out);
+	end_text(out);
+	api_peers_etag(call->out, m, call->iface);
 	free(specs);
 	free(info);
 	return 200;
@@ -121,27 +153,16 @@ api_peer_get(struct api_call *call, json_t **body, struct refusal *why)
 
 	if (spec == NULL)
 		return -1;
-	*body = one_peer(call->m, call->iface, spec);
-	api_peer_etag(call->out, call->m, spec);
+	answer_peer(call, spec);
 	return 200;
-}
-
-/* The peer as it is, or as it would be, into the answer. */
-static void
-show(struct api_call *call, const uint8_t key[KEY_LEN], json_t **body)
-{
-	const struct peer_spec *spec = registry_by_key(call->m->registry, call->iface, key);
-
-	*body = one_peer(call->m, call->iface, spec);
-	api_peer_etag(call->out, call->m, spec);
 }
 
 /*
  * End the transaction that an edit with this result was made in; key, unless
- * NULL, is that of the peer to show.
+ * NULL, is that of the peer to show as it is, or as it would be.
  */
 static int
-finish(struct api_call *call, int edited, const uint8_t *key, json_t **body, struct refusal *why)
+finish(struct api_call *call, int edited, const uint8_t *key, struct refusal *why)
 {
 	struct management *m = call->m;
 
@@ -154,7 +175,7 @@ finish(struct api_call *call, int edited, const uint8_t *key, json_t **body, str
 	else
 		edited = management_commit(m, call->iface, NULL, call->req->origin, why);
 	if (edited == 0 && key != NULL)
-		show(call, key, body);
+		answer_peer(call, registry_by_key(m->registry, call->iface, key));
 	if (call->dry_run)
 		registry_rollback(m->registry);
 	return edited;
@@ -189,7 +210,7 @@ api_peer_put(struct api_call *call, json_t **body, struct refusal *why)
 	registry_begin(call->m->registry, call->iface);
 	rc = api_edit_put(call->m, call->iface, call->id, call->json,
 		match != NULL && strcmp(match, "*") == 0, &created, key, why);
-	if (finish(call, rc, key, body, why) != 0)
+	if (finish(call, rc, key, why) != 0)
 		return -1;
 	return created ? 201 : 200;
 }
@@ -204,7 +225,7 @@ api_peer_patch(struct api_call *call, json_t **body, struct refusal *why)
 		return -1;
 	registry_begin(call->m->registry, call->iface);
 	rc = api_edit_patch(call->m, call->iface, call->id, call->json, key, why);
-	return finish(call, rc, key, body, why) != 0 ? -1 : 200;
+	return finish(call, rc, key, why) != 0 ? -1 : 200;
 }
 
 int
@@ -217,7 +238,7 @@ api_peer_delete(struct api_call *call, json_t **body, struct refusal *why)
 	call->out->etag[0] = '\0';
 	registry_begin(call->m->registry, call->iface);
 	rc = api_edit_delete(call->m, call->iface, call->id, why);
-	return finish(call, rc, NULL, body, why) == 0 ? 204 : -1;
+	return finish(call, rc, NULL, why) == 0 ? 204 : -1;
 }
 
 /*
@@ -309,7 +330,7 @@ api_peers_batch(struct api_call *call, json_t **body, struct refusal *why)
 	if (api_check_match(call, why) != 0)
 		return -1;
 	registry_begin(call->m->registry, call->iface);
-	if (finish(call, edit_entries(call, why), NULL, body, why) != 0)
+	if (finish(call, edit_entries(call, why), NULL, why) != 0)
 		return -1;
 	api_peers_etag(call->out, call->m, call->iface);
 	*body = json_pack("{sI}", "applied", (json_int_t)(call->dry_run ? 0 : n));
