@@ -353,7 +353,8 @@ peer_delta_apply(
 	free(db->peers);
 	db->peers = peers;
 	db->n = n;
-	ret = resolve(db, ours, taken, err, err_size);
+	/* Without changes there is nothing to find that loading the file has not. */
+	ret = d->entries != NULL ? resolve(db, ours, taken, err, err_size) : 0;
 	free(ours);
 	return ret;
 }

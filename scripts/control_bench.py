@@ -81,15 +81,12 @@ def write_peers(file, rows, n, scattered):
         random.Random(1).shuffle(order)
     with open(file, "w") as out:
         out.write("peers:\n")
-        for r in rows:
-            psk = f"    preshared_key: {r['preshared_key']}\n" if "preshared_key" in r else ""
+        for r in [*rows, *({"name": f"n{i}", "public_key": key(),
+                            "allowed_ips": prefixes(i, scattered)} for i in order)]:
+            psk = f'    preshared_key: "{r["preshared_key"]}"\n' if "preshared_key" in r else ""
             ips = ", ".join(f'"{p}"' for p in r["allowed_ips"])
-            out.write(f"  - name: {r['name']}\n    public_key: {r['public_key']}\n{psk}"
+            out.write(f'  - name: "{r["name"]}"\n    public_key: "{r["public_key"]}"\n{psk}'
                       f"    allowed_ips: [{ips}]\n")
-        for i in order:
-            four, six = prefixes(i, scattered)
-            out.write(f"  - name: n{i}\n    public_key: {key()}\n"
-                      f"    allowed_ips: [{four}, \"{six}\"]\n")
 
 
 # ---- the gateway ------------------------------------------------------------------------
