@@ -293,6 +293,25 @@ install_below(struct fib_control *c, const struct ip_prefix *p)
 	return ok;
 }
 
+/* The longest prefix above this one that the tables hold; of length 0 when there is none. */
+static struct ip_prefix
+covering(struct rte_rib6_node *node, const struct rule *below, uint32_t *entry)
+{
+	*entry = 0;
+	while ((node = rte_rib6_lookup_parent(node)) != NULL) {
+		const struct rule *rule = rule_of(node);
+		struct ip_prefix p = rib_prefix(node, rule);
+
+		if (rule->family != below->family || p.len == 0)
+			break;
+		if (rule->entry == 0)
+			continue;
+		*entry = rule->entry;
+		return p;
+	}
+	return (struct ip_prefix){0};
+}
+
 static void
 uninstall(struct fib_control *c, struct rte_rib6_node *node)
 {
@@ -301,7 +320,10 @@ uninstall(struct fib_control *c, struct rte_rib6_node *node)
 	uint8_t ip[16], depth;
 
 	if (rule->entry != 0) {
-		fib_table_remove(c->table, &prefix);
+		uint32_t up_entry;
+		struct ip_prefix up = covering(node, rule, &up_entry);
+
+		fib_table_remove(c->table, &prefix, up.len, up_entry);
 		entry_put(c, rule->entry);
 	}
 	rib_key(&prefix, ip, &depth);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdio.h>
 #include <rte_ip.h>
-#include <rte_lpm.h>
 #include <rte_lpm6.h>
 #include <rte_malloc.h>
 #include <rte_version.h>
 
 #include "dataplane/fib_table.h"
+#include "dataplane/lpm4.h"
 #include "dataplane/rcu.h"
 
 #if RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
@@ -29,7 +29,7 @@ struct change6 {
 struct fib_table {
 	struct fib *fib;
 	struct rcu *rcu;
-	struct rte_lpm *lpm4;
+	struct lpm4 *lpm4;
 	struct rte_lpm6 *lpm6[2];
 	unsigned standby; /* which of lpm6 no worker reads */
 	/* What standby has and the active one has not, in order. */
@@ -42,10 +42,6 @@ fib_table_create(
 	struct fib *fib, uint32_t max_prefixes, struct rcu *rcu, char *err, size_t err_size)
 {
 	static unsigned serial; /* names of LPM tables are process-wide */
-	struct rte_lpm_config config4 = {
-		.max_rules = max_prefixes + SPARE_TBL8S,
-		.number_tbl8s = max_prefixes + SPARE_TBL8S,
-	};
 	struct rte_lpm6_config config6 = {
 		.max_rules = max_prefixes + SPARE_TBL8S,
 		.number_tbl8s = RTE_MIN(2 * max_prefixes + SPARE_TBL8S, 1u << 20),
@@ -58,8 +54,8 @@ fib_table_create(
 	t->fib = fib;
 	t->rcu = rcu;
 	snprintf(name, sizeof(name), "wgdp_lpm%u", serial);
-	t->lpm4 = rte_lpm_create(name, SOCKET_ID_ANY, &config4);
-	if (t->lpm4 == NULL || rcu_attach_lpm(rcu, t->lpm4) != 0)
+	t->lpm4 = lpm4_create(name, max_prefixes + SPARE_TBL8S, rcu);
+	if (t->lpm4 == NULL)
 		goto fail;
 	for (unsigned i = 0; i < 2; i++) {
 		snprintf(name, sizeof(name), "wgdp_lpm6_%u_%u", serial, i);
@@ -69,7 +65,7 @@ fib_table_create(
 	}
 	serial++;
 	t->standby = 1;
-	fib->lpm4 = t->lpm4;
+	fib->lpm4 = lpm4_table(t->lpm4);
 	atomic_store(&fib->lpm6, t->lpm6[0]);
 	return t;
 fail:
@@ -86,7 +82,7 @@ fib_table_destroy(struct fib_table *t)
 {
 	if (t == NULL)
 		return;
-	rte_lpm_free(t->lpm4);
+	lpm4_destroy(t->lpm4);
 	rte_lpm6_free(t->lpm6[0]);
 	rte_lpm6_free(t->lpm6[1]);
 	free(t->log);
@@ -147,12 +143,13 @@ fib_table_set(struct fib_table *t, const struct ip_prefix *prefix, uint32_t entr
 		return true;
 	}
 	if (v4)
-		return rte_lpm_add(t->lpm4, host_order4(&prefix->addr), prefix->len, entry) == 0;
+		return lpm4_set(t->lpm4, host_order4(&prefix->addr), prefix->len, entry);
 	return change6(t, &(struct change6){.prefix = *prefix, .entry = entry});
 }
 
 void
-fib_table_remove(struct fib_table *t, const struct ip_prefix *prefix)
+fib_table_remove(
+	struct fib_table *t, const struct ip_prefix *prefix, uint8_t up_len, uint32_t up_entry)
 {
 	bool v4 = prefix->addr.family == IP_V4;
 
@@ -160,7 +157,7 @@ fib_table_remove(struct fib_table *t, const struct ip_prefix *prefix)
 		atomic_store_explicit(
 			v4 ? &t->fib->default4 : &t->fib->default6, 0, memory_order_release);
 	else if (v4)
-		rte_lpm_delete(t->lpm4, host_order4(&prefix->addr), prefix->len);
+		lpm4_remove(t->lpm4, host_order4(&prefix->addr), prefix->len, up_len, up_entry);
 	else
 		change6(t, &(struct change6){.prefix = *prefix, .remove = true});
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The defer queue and rte_lpm's grace periods are still experimental API in 22.11. */
+/* The defer queue is still experimental API in 22.11. */
 #define ALLOW_EXPERIMENTAL_API
 #include <rte_errno.h>
 #include <rte_malloc.h>
@@ -137,12 +137,4 @@ void
 rcu_synchronize(struct rcu *rcu)
 {
 	rte_rcu_qsbr_synchronize(rcu->qsbr, RTE_QSBR_THRID_INVALID);
-}
-
-int
-rcu_attach_lpm(struct rcu *rcu, struct rte_lpm *lpm)
-{
-	struct rte_lpm_rcu_config config = {.v = rcu->qsbr, .mode = RTE_LPM_QSBR_MODE_DQ};
-
-	return rte_lpm_rcu_qsbr_add(lpm, &config) == 0 ? 0 : -1;
 }

@@ -8,7 +8,6 @@
 #define DATAPLANE_RCU_H
 
 #include <stdbool.h>
-#include <rte_lpm.h>
 #include <rte_rcu_qsbr.h>
 
 struct rcu;
@@ -25,7 +24,4 @@ void rcu_defer(struct rcu *rcu, void (*fn)(void *arg), void *arg);
 bool rcu_reclaim(struct rcu *rcu);
 /* Control only: wait for a grace period. Ends within one worker turn. */
 void rcu_synchronize(struct rcu *rcu);
-/* Let rte_lpm wait for grace periods before it reuses a tbl8 group. 0 or -1. */
-int rcu_attach_lpm(struct rcu *rcu, struct rte_lpm *lpm);
-
 #endif
