@@ -204,7 +204,6 @@ add_client(struct client *c, uint32_t i, char *err, size_t err_size)
 	/* A run may take longer than a session lives. */
 	c->session->reject_ns = UINT64_MAX;
 	c->session->rekey_send_ns = UINT64_MAX;
-	c->session->rekey_recv_ns = UINT64_MAX;
 	dp_peer_set_current(c->peer, c->session);
 	return 0;
 }

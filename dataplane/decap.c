@@ -44,16 +44,10 @@ handoff_data(struct worker *w, const struct rx_data *d, uint8_t owner)
 	worker_handoff(w, owner, d->m);
 }
 
-/* What deliver will touch arrives while the burst is opened. */
-static inline void
-prefetch_peer(const struct worker *w, const struct session *s)
-{
-	rte_prefetch0(&s->peer->current);
-	rte_prefetch0(&s->peer->last_rx_ns);
-	rte_prefetch0(&w->peers[s->peer_id]);
-}
-
-/* The sessions that the indices might be of, on their way into the cache. */
+/*
+ * The sessions that the indices might be of, on their way into the cache: what
+ * select_sessions reads, and what deliver will write after the burst is opened.
+ */
 static inline void
 find_candidates(struct worker *w, const struct rx_data *in, unsigned n, struct session **candidates)
 {
@@ -64,8 +58,8 @@ find_candidates(struct worker *w, const struct rx_data *in, unsigned n, struct s
 			index_lookup(&w->dp->index, rte_le_to_cpu_32(msg->receiver_index_le));
 		if (candidates[i] == NULL || (i > 0 && candidates[i] == candidates[i - 1]))
 			continue;
-		rte_prefetch0(candidates[i]);
-		rte_prefetch0((const uint8_t *)candidates[i] + offsetof(struct session, confirmed));
+		rte_prefetch0(candidates[i]->recv_key);
+		rte_prefetch0(&candidates[i]->rx_packets);
 	}
 }
 
@@ -85,7 +79,8 @@ usable(struct worker *w, const struct session *s, const struct rx_data *d, uint3
 		handoff_data(w, d, s->owner);
 		return false;
 	}
-	prefetch_peer(w, s);
+	if (unlikely(d->family != IP_V4)) /* same_endpoint will read it */
+		rte_prefetch0(&s->peer->current);
 	return true;
 }
 
@@ -118,7 +113,6 @@ select_sessions(struct worker *w, const struct rx_data *in, unsigned n, struct o
 			worker_drop(w, d->m, DROP_session_expired, d->iface);
 			continue;
 		}
-		rte_prefetch0(replay_line(&s->replay, counter));
 		out->data[kept] = d;
 		out->session[kept] = s;
 		out->op[kept++] = (struct aead_op){
@@ -175,10 +169,29 @@ same_endpoint(const struct endpoint_dp *known, const struct rx_data *d)
 	}
 }
 
-/* Roaming: the outer source of an authenticated packet is where the peer is now. */
-static __rte_noinline void
-learn_endpoint(struct worker *w, struct peer_dp *peer, const struct rx_data *d)
+/*
+ * The same in the session's own line, for IPv4: packets that come from where
+ * the last one came from do not touch the peer.
+ */
+static inline bool
+seen_there(const struct session *s, const struct rx_data *d)
 {
+	const struct rte_udp_hdr *udp = (const void *)(d->wg - sizeof(*udp));
+	uint64_t addresses;
+
+	if (unlikely(d->family != IP_V4))
+		return same_endpoint(&s->peer->endpoint, d);
+	memcpy(&addresses, d->l3 + offsetof(struct rte_ipv4_hdr, src_addr), sizeof(addresses));
+	return addresses == s->seen_addresses &&
+	       atomic_load_explicit(&s->seen_port, memory_order_relaxed) ==
+		       (SESSION_SEEN | udp->src_port);
+}
+
+/* Roaming: the outer source of an authenticated packet is where the peer is now. */
+static void
+learn_endpoint(struct worker *w, struct session *s, const struct rx_data *d)
+{
+	struct peer_dp *peer = s->peer;
 	const struct rte_udp_hdr *udp = (const void *)(d->wg - sizeof(*udp));
 	unsigned len = d->family == IP_V4 ? 4 : 16;
 	const uint8_t *src = d->l3 + (d->family == IP_V4 ? offsetof(struct rte_ipv4_hdr, src_addr)
@@ -194,8 +207,34 @@ learn_endpoint(struct worker *w, struct peer_dp *peer, const struct rx_data *d)
 	now.route = fib_lookup(w->fib, &addr)->route;
 	moved = known->family != now.family || known->port_be != now.port_be ||
 		memcmp(known->addr, now.addr, len) != 0;
-	if (peer_endpoint_write(peer, &now) && moved)
+	if (!peer_endpoint_write(peer, &now))
+		return;
+	peer_endpoint_unseen(peer, s);
+	if (moved)
 		tell_moved(w, peer);
+}
+
+/*
+ * A packet that did not come from where the session's last one did, or the
+ * peer's endpoint was written since. It is noted as seen before the endpoint is
+ * read, and others take that back after they have written it: whoever comes
+ * second finds what the other did.
+ */
+static __rte_noinline void
+compare_endpoint(struct worker *w, struct session *s, const struct rx_data *d)
+{
+	const struct rte_udp_hdr *udp = (const void *)(d->wg - sizeof(*udp));
+	uint32_t seen = 0;
+
+	if (d->family == IP_V4) {
+		memcpy(&s->seen_addresses, d->l3 + offsetof(struct rte_ipv4_hdr, src_addr),
+			sizeof(s->seen_addresses));
+		seen = SESSION_SEEN | udp->src_port;
+	}
+	atomic_store_explicit(&s->seen_port, seen, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!same_endpoint(&s->peer->endpoint, d))
+		learn_endpoint(w, s, d);
 }
 
 /* Consecutive packets of a session that were accepted: counted together. */
@@ -206,34 +245,36 @@ struct received {
 	uint64_t bytes;
 };
 
+/* An initiator that receives late in a session asks for the next one, once. */
+static __rte_noinline void
+refresh(struct worker *w, struct session *s)
+{
+	/* Late packets of the session before the current one mean nothing. */
+	if (!s->initiator || s->refreshed ||
+		atomic_load_explicit(&s->peer->current, memory_order_relaxed) != s)
+		return;
+	s->refreshed = true;
+	worker_want_handshake(w, s->peer);
+}
+
 static void
 note_received(struct worker *w, const struct received *r)
 {
 	struct session *s = r->session;
-	struct peer_dp *peer = s->peer;
-	struct peer_worker *pw = &w->peers[s->peer_id];
-	uint64_t now = w->now_ns;
 
-	counter_add(&pw->rx_packets, r->packets);
-	counter_add(&pw->rx_bytes, r->bytes);
-	if (now - atomic_load_explicit(&peer->last_rx_ns, memory_order_relaxed) > TIMESTAMP_STEP_NS)
-		atomic_store_explicit(&peer->last_rx_ns, now, memory_order_relaxed);
-	if (atomic_load_explicit(&peer->tx_data_since_ns, memory_order_relaxed) != 0)
-		atomic_store_explicit(&peer->tx_data_since_ns, 0, memory_order_relaxed);
-	/* Late packets of the session before the current one mean nothing. */
-	if (unlikely(now >= s->rekey_recv_ns && !s->refreshed &&
-		     atomic_load_explicit(&peer->current, memory_order_relaxed) == s)) {
-		s->refreshed = true;
-		worker_want_handshake(w, peer);
-	}
+	counter_add(&s->rx_packets, r->packets);
+	counter_add(&s->rx_bytes, r->bytes);
+	atomic_store_explicit(&s->last_rx, w->now, memory_order_relaxed);
+	if (atomic_load_explicit(&s->tx_data_since, memory_order_relaxed) != 0)
+		atomic_store_explicit(&s->tx_data_since, 0, memory_order_relaxed);
+	if (unlikely(w->now_ns + REJECT_AFTER_TIME_NS - REKEY_ON_RECEIVE_NS >= s->reject_ns))
+		refresh(w, s);
 	if (r->text == 0)
 		return;
-	if (now - atomic_load_explicit(&peer->last_rx_data_ns, memory_order_relaxed) >
-		TIMESTAMP_STEP_NS)
-		atomic_store_explicit(&peer->last_rx_data_ns, now, memory_order_relaxed);
-	if (atomic_load_explicit(&peer->rx_data_since_ns, memory_order_relaxed) == 0) {
-		atomic_store_explicit(&peer->rx_data_since_ns, now, memory_order_relaxed);
-		worker_tell_traffic(w, peer);
+	atomic_store_explicit(&s->last_rx_data, w->now, memory_order_relaxed);
+	if (atomic_load_explicit(&s->rx_data_since, memory_order_relaxed) == 0) {
+		atomic_store_explicit(&s->rx_data_since, w->now, memory_order_relaxed);
+		worker_tell_traffic(w, s);
 	}
 }
 
@@ -341,7 +382,6 @@ static inline void
 deliver(struct worker *w, const struct rx_data *d, struct session *s, const struct aead_op *op,
 	struct received *received, struct inner *out)
 {
-	struct peer_dp *peer = s->peer;
 	struct rte_mbuf *m = d->m;
 	uint32_t len;
 	uint8_t family = 0;
@@ -356,8 +396,8 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 	}
 	if (unlikely(!atomic_load_explicit(&s->confirmed, memory_order_relaxed)))
 		confirm(w, s);
-	if (unlikely(!same_endpoint(&peer->endpoint, d)))
-		learn_endpoint(w, peer, d);
+	if (unlikely(!seen_there(s, d)))
+		compare_endpoint(w, s, d);
 	count_received(w, received, s, d, op->length);
 	if (op->length == 0) { /* a keepalive has done its work */
 		rte_pktmbuf_free(m);

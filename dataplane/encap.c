@@ -51,7 +51,7 @@ struct outer {
 	uint32_t udp_sum; /* of these and the ports */
 };
 
-/* May the session send? A rekey that is due is asked for on the way. */
+/* May the session send? A rekey that is due, or more than that, is asked for on the way. */
 static bool
 session_may_send(struct worker *w, struct peer_dp *peer, const struct session *s)
 {
@@ -62,13 +62,10 @@ session_may_send(struct worker *w, struct peer_dp *peer, const struct session *s
 		return false;
 	}
 	counter = atomic_load_explicit(&s->send_counter, memory_order_relaxed);
-	if (unlikely(w->now_ns >= s->reject_ns || counter >= LAST_RESERVATION)) {
-		worker_want_handshake(w, peer);
-		return false;
-	}
-	if (unlikely(w->now_ns >= s->rekey_send_ns || counter >= REKEY_AFTER_MESSAGES))
-		worker_want_handshake(w, peer);
-	return true;
+	if (likely(w->now_ns < s->rekey_send_ns && counter < REKEY_AFTER_MESSAGES))
+		return true;
+	worker_want_handshake(w, peer);
+	return w->now_ns < s->reject_ns && counter < LAST_RESERVATION;
 }
 
 static void
@@ -230,18 +227,16 @@ static void
 note_sent(struct worker *w, const struct run *run, uint64_t bytes, bool is_data)
 {
 	struct peer_worker *pw = &w->peers[run->peer_id];
-	struct peer_dp *peer = run->peer;
-	uint64_t now = w->now_ns;
+	struct session *s = run->session;
 
 	counter_add(&pw->tx_packets, run->n);
 	counter_add(&pw->tx_bytes, bytes);
-	if (now - atomic_load_explicit(&peer->last_tx_ns, memory_order_relaxed) > TIMESTAMP_STEP_NS)
-		atomic_store_explicit(&peer->last_tx_ns, now, memory_order_relaxed);
-	if (atomic_load_explicit(&peer->rx_data_since_ns, memory_order_relaxed) != 0)
-		atomic_store_explicit(&peer->rx_data_since_ns, 0, memory_order_relaxed);
-	if (is_data && atomic_load_explicit(&peer->tx_data_since_ns, memory_order_relaxed) == 0) {
-		atomic_store_explicit(&peer->tx_data_since_ns, now, memory_order_relaxed);
-		worker_tell_traffic(w, peer);
+	atomic_store_explicit(&s->last_tx, w->now, memory_order_relaxed);
+	if (atomic_load_explicit(&s->rx_data_since, memory_order_relaxed) != 0)
+		atomic_store_explicit(&s->rx_data_since, 0, memory_order_relaxed);
+	if (is_data && atomic_load_explicit(&s->tx_data_since, memory_order_relaxed) == 0) {
+		atomic_store_explicit(&s->tx_data_since, w->now, memory_order_relaxed);
+		worker_tell_traffic(w, s);
 	}
 }
 
@@ -427,10 +422,8 @@ prefetch_sessions(const struct worker *w, const struct encap_packet *in, unsigne
 		s = atomic_load_explicit(&peer->current, memory_order_acquire);
 		if (unlikely(s == NULL))
 			continue;
-		rte_prefetch0(&s->reject_ns);
 		rte_prefetch0(&s->send_key);
-		rte_prefetch0(&s->send_counter);
-		rte_prefetch0(&peer->last_tx_ns);
+		rte_prefetch0(&s->rx_data_since);
 		rte_prefetch0(&w->peers[in[i].peer_id]);
 	}
 }

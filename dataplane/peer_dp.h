@@ -9,6 +9,7 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <rte_common.h>
@@ -16,8 +17,7 @@
 
 #include "dataplane/addr.h"
 #include "dataplane/fib.h"
-
-struct session;
+#include "dataplane/session.h"
 
 /* Where the peer is, and the way there. */
 struct endpoint_dp {
@@ -43,8 +43,6 @@ struct peer_dp {
 	uint8_t iface;
 	/* Workers set it when they have asked for a handshake; control clears it. */
 	atomic_bool handshake_wanted;
-	/* Workers set it when they have told of traffic; control clears it to be told again. */
-	atomic_bool traffic_told;
 
 	/*
 	 * Sequence lock: odd while somebody writes. Writers (the session's owner
@@ -55,21 +53,22 @@ struct peer_dp {
 	struct endpoint_dp endpoint;
 
 	/*
-	 * Line 1: traffic, for control's timers; nanoseconds of dp_now_ns. Any
-	 * worker writes, control reads.
+	 * Line 1: cold. What is received is counted, and times are kept, in the
+	 * sessions; what was in those that are freed is added up here. Control's,
+	 * but for two: workers walk the list of sessions, which lose their place in
+	 * it when they are retired, and owners of sessions write moved_ns.
 	 */
-	alignas(RTE_CACHE_LINE_SIZE) _Atomic uint64_t last_rx_ns; /* authenticated, to 50 ms */
-	_Atomic uint64_t last_tx_ns; /* likewise */
-	_Atomic uint64_t last_rx_data_ns;
-	_Atomic uint64_t rx_data_since_ns; /* first data received that nothing was sent after */
-	_Atomic uint64_t tx_data_since_ns; /* first data sent that nothing was received after */
-	_Atomic uint64_t moved_ns; /* DP_ENDPOINT_MOVED was raised; owners of sessions */
+	alignas(RTE_CACHE_LINE_SIZE) _Atomic(struct session *) sessions;
+	struct session *retired; /* not freed yet: may still count */
+	uint64_t rx_packets, rx_bytes; /* on sessions that are freed */
+	uint64_t last_rx_ns, last_tx_ns; /* there, or a handshake message; dp_now_ns */
+	_Atomic uint64_t moved_ns; /* DP_ENDPOINT_MOVED was raised */
 	/* Written by control before publication. */
 	uint32_t id; /* in the table of peers; reused after removal */
 	uint32_t generation; /* tells a reused id apart */
 };
 
-_Static_assert(sizeof(struct peer_dp) == 2 * RTE_CACHE_LINE_SIZE, "two lines, as prefetched");
+_Static_assert(offsetof(struct peer_dp, sessions) == RTE_CACHE_LINE_SIZE, "one line to seal with");
 
 /* Any thread online in the grace periods, or control. */
 static inline void
@@ -99,6 +98,23 @@ peer_endpoint_write(struct peer_dp *p, const struct endpoint_dp *ep)
 	p->endpoint = *ep;
 	atomic_store_explicit(&p->endpoint_seq, seq + 2, memory_order_release);
 	return true;
+}
+
+/*
+ * After peer_endpoint_write: the peer's sessions, but for the writer's own, are
+ * to compare their next packet with it. Control, or a worker online in the
+ * grace periods.
+ */
+static inline void
+peer_endpoint_unseen(struct peer_dp *p, const struct session *own)
+{
+	struct session *s;
+
+	atomic_thread_fence(memory_order_seq_cst);
+	for (s = atomic_load_explicit(&p->sessions, memory_order_acquire); s != NULL;
+		s = atomic_load_explicit(&s->sibling, memory_order_acquire))
+		if (s != own)
+			atomic_store_explicit(&s->seen_port, 0, memory_order_relaxed);
 }
 
 #endif

@@ -172,7 +172,9 @@ collect_retired(struct dataplane *dp)
 	struct retired_peer **link = &dp->retired, *r;
 
 	while ((r = *link) != NULL) {
-		if (atomic_load_explicit(&r->pending, memory_order_acquire) != 0) {
+		/* A full queue lets the peer's turn come before its sessions'. */
+		if (atomic_load_explicit(&r->pending, memory_order_acquire) != 0 ||
+			r->peer->retired != NULL) {
 			link = &r->next;
 			continue;
 		}
@@ -227,6 +229,7 @@ dp_peer_set_endpoint(struct dataplane *dp, struct peer_dp *peer, const struct ip
 	}
 	while (!peer_endpoint_write(peer, &ep))
 		rte_pause(); /* a worker is writing; what control was told to set wins */
+	peer_endpoint_unseen(peer, NULL);
 }
 
 bool
@@ -277,48 +280,133 @@ dp_peer_handshake_wanted(const struct peer_dp *peer)
 	return atomic_load_explicit(&peer->handshake_wanted, memory_order_relaxed);
 }
 
+/* Control is the lists' only writer. */
+static struct session *
+first_session(const struct peer_dp *peer)
+{
+	return atomic_load_explicit(&peer->sessions, memory_order_relaxed);
+}
+
+static struct session *
+next_session(const struct session *s)
+{
+	return atomic_load_explicit(&s->sibling, memory_order_relaxed);
+}
+
+static void
+add_received(const struct session *s, uint64_t *packets, uint64_t *bytes)
+{
+	*packets += atomic_load_explicit(&s->rx_packets, memory_order_relaxed);
+	*bytes += atomic_load_explicit(&s->rx_bytes, memory_order_relaxed);
+}
+
 void
 dp_peer_counters(const struct dataplane *dp, const struct peer_dp *peer, struct dp_counters *out)
 {
-	memset(out, 0, sizeof(*out));
+	*out = (struct dp_counters){.rx_packets = peer->rx_packets, .rx_bytes = peer->rx_bytes};
+	for (const struct session *s = first_session(peer); s != NULL; s = next_session(s))
+		add_received(s, &out->rx_packets, &out->rx_bytes);
+	for (const struct session *s = peer->retired; s != NULL; s = s->next_retired)
+		add_received(s, &out->rx_packets, &out->rx_bytes);
 	for (unsigned i = 0; i < dp->n_workers; i++) {
 		const struct peer_worker *pw = &dp->workers[i]->peers[peer->id];
 
-		out->rx_packets += atomic_load_explicit(&pw->rx_packets, memory_order_relaxed);
-		out->rx_bytes += atomic_load_explicit(&pw->rx_bytes, memory_order_relaxed);
 		out->tx_packets += atomic_load_explicit(&pw->tx_packets, memory_order_relaxed);
 		out->tx_bytes += atomic_load_explicit(&pw->tx_bytes, memory_order_relaxed);
 	}
 }
 
+/* A time that a worker keeps in a session. */
+static uint64_t
+time_of(const _Atomic session_time *t, uint64_t now)
+{
+	return session_time_ns(atomic_load_explicit(t, memory_order_relaxed), now);
+}
+
+/*
+ * When anything was last received, or sent, but on this session, where the
+ * workers themselves take back what is answered.
+ */
+static void
+last_elsewhere(const struct peer_dp *peer, const struct session *but, uint64_t now, uint64_t *rx,
+	uint64_t *tx)
+{
+	*rx = peer->last_rx_ns;
+	*tx = peer->last_tx_ns;
+	for (const struct session *s = first_session(peer); s != NULL; s = next_session(s)) {
+		if (s == but)
+			continue;
+		*rx = RTE_MAX(*rx, time_of(&s->last_rx, now));
+		*tx = RTE_MAX(*tx, time_of(&s->last_tx, now));
+	}
+}
+
+/*
+ * Since when data on a session is unanswered; 0: it is not. What another
+ * session has answered, or a handshake message, is taken back here, so that
+ * workers tell of what comes after it. last: data there that may have come
+ * after that already.
+ */
+static uint64_t
+unanswered(_Atomic session_time *since, session_time last, uint64_t answered, uint64_t now)
+{
+	session_time was = atomic_load_explicit(since, memory_order_relaxed);
+
+	if (was == 0 || session_time_ns(was, now) >= answered)
+		return session_time_ns(was, now);
+	if (session_time_ns(last, now) < answered)
+		last = 0;
+	atomic_compare_exchange_strong_explicit(
+		since, &was, last, memory_order_relaxed, memory_order_relaxed);
+	return session_time_ns(last, now);
+}
+
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 void
 dp_peer_traffic(const struct peer_dp *peer, struct dp_traffic *out)
 {
-	out->last_rx_ns = atomic_load_explicit(&peer->last_rx_ns, memory_order_relaxed);
-	out->last_tx_ns = atomic_load_explicit(&peer->last_tx_ns, memory_order_relaxed);
-	out->last_rx_data_ns = atomic_load_explicit(&peer->last_rx_data_ns, memory_order_relaxed);
-	out->rx_data_since_ns = atomic_load_explicit(&peer->rx_data_since_ns, memory_order_relaxed);
-	out->tx_data_since_ns = atomic_load_explicit(&peer->tx_data_since_ns, memory_order_relaxed);
+	uint64_t now = dp_now_ns(), rx, tx;
+
+	*out = (struct dp_traffic){0};
+	last_elsewhere(peer, NULL, now, &out->last_rx_ns, &out->last_tx_ns);
+	for (struct session *s = first_session(peer); s != NULL; s = next_session(s)) {
+		session_time last = atomic_load_explicit(&s->last_rx_data, memory_order_relaxed);
+
+		last_elsewhere(peer, s, now, &rx, &tx);
+		out->last_rx_data_ns = RTE_MAX(out->last_rx_data_ns, session_time_ns(last, now));
+		out->rx_data_since_ns = earlier(
+			out->rx_data_since_ns, unanswered(&s->rx_data_since, last, tx, now));
+		out->tx_data_since_ns =
+			earlier(out->tx_data_since_ns, unanswered(&s->tx_data_since, 0, rx, now));
+	}
 }
 
 void
 dp_peer_traffic_told(struct peer_dp *peer, bool told)
 {
-	atomic_store_explicit(&peer->traffic_told, told, memory_order_relaxed);
+	for (struct session *s = first_session(peer); s != NULL; s = next_session(s))
+		atomic_store_explicit(&s->traffic_told, told, memory_order_relaxed);
 }
 
 void
 dp_peer_note_received(struct peer_dp *peer)
 {
-	atomic_store_explicit(&peer->last_rx_ns, dp_now_ns(), memory_order_relaxed);
-	atomic_store_explicit(&peer->tx_data_since_ns, 0, memory_order_relaxed);
+	peer->last_rx_ns = session_time_round(dp_now_ns());
+	for (struct session *s = first_session(peer); s != NULL; s = next_session(s))
+		atomic_store_explicit(&s->tx_data_since, 0, memory_order_relaxed);
 }
 
 void
 dp_peer_note_sent(struct peer_dp *peer)
 {
-	atomic_store_explicit(&peer->last_tx_ns, dp_now_ns(), memory_order_relaxed);
-	atomic_store_explicit(&peer->rx_data_since_ns, 0, memory_order_relaxed);
+	peer->last_tx_ns = session_time_round(dp_now_ns());
+	for (struct session *s = first_session(peer); s != NULL; s = next_session(s))
+		atomic_store_explicit(&s->rx_data_since, 0, memory_order_relaxed);
 }
 
 /* ---- indices and sessions ------------------------------------------------------------ */
@@ -360,11 +448,28 @@ dp_session_publish(struct dataplane *dp, struct peer_dp *peer, const struct sess
 	s->initiator = params->initiator;
 	s->confirmed = params->initiator;
 	s->reject_ns = now + REJECT_AFTER_TIME_NS;
-	s->rekey_send_ns = params->initiator ? now + REKEY_AFTER_TIME_NS : UINT64_MAX;
-	s->rekey_recv_ns = params->initiator ? now + REKEY_ON_RECEIVE_NS : UINT64_MAX;
+	s->rekey_send_ns = params->initiator ? now + REKEY_AFTER_TIME_NS : s->reject_ns;
+	s->sibling = first_session(peer);
+	atomic_store_explicit(&peer->sessions, s, memory_order_release);
 	atomic_fetch_add_explicit(&dp->n_sessions, 1, memory_order_relaxed);
 	index_publish(&dp->index, s->local_index, s);
 	return s;
+}
+
+/* Its owner counts no more: what it has counted goes to the peer. */
+static void
+fold(struct session *s)
+{
+	struct peer_dp *peer = s->peer;
+	struct session **link = &peer->retired;
+	uint64_t now = dp_now_ns();
+
+	add_received(s, &peer->rx_packets, &peer->rx_bytes);
+	peer->last_rx_ns = RTE_MAX(peer->last_rx_ns, time_of(&s->last_rx, now));
+	peer->last_tx_ns = RTE_MAX(peer->last_tx_ns, time_of(&s->last_tx, now));
+	while (*link != s)
+		link = &(*link)->next_retired;
+	*link = s->next_retired;
 }
 
 static void
@@ -372,13 +477,28 @@ session_free(void *arg)
 {
 	struct session *s = arg;
 
+	fold(s);
 	crypto_wipe(s, sizeof(*s));
 	rte_free(s);
+}
+
+/* A worker that is there already walks on, for the session keeps its link. */
+static void
+leave_siblings(struct session *s)
+{
+	_Atomic(struct session *) *link = &s->peer->sessions;
+
+	while (atomic_load_explicit(link, memory_order_relaxed) != s)
+		link = &atomic_load_explicit(link, memory_order_relaxed)->sibling;
+	atomic_store_explicit(link, next_session(s), memory_order_release);
+	s->next_retired = s->peer->retired;
+	s->peer->retired = s;
 }
 
 void
 dp_session_retire(struct dataplane *dp, struct session *s)
 {
+	leave_siblings(s);
 	index_publish(&dp->index, s->local_index, NULL);
 	atomic_fetch_sub_explicit(&dp->n_sessions, 1, memory_order_relaxed);
 	rcu_defer(dp->rcu, session_free, s);

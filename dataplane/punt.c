@@ -135,7 +135,7 @@ worker_want_handshake(struct worker *w, struct peer_dp *peer)
 }
 
 void
-worker_tell_traffic(struct worker *w, struct peer_dp *peer)
+worker_tell_traffic(struct worker *w, struct session *s)
 {
-	tell_once(w, peer, &peer->traffic_told, DP_TRAFFIC);
+	tell_once(w, s->peer, &s->traffic_told, DP_TRAFFIC);
 }

@@ -77,6 +77,7 @@ begin_turn(struct worker *w)
 	w->turn_tsc = w->mark_tsc = now;
 	w->timed = w->busy_turns % STAGE_SAMPLING == 0;
 	w->now_ns = dp_ns_of_tsc(now);
+	w->now = session_time_of(w->now_ns);
 }
 
 void

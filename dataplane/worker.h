@@ -21,8 +21,6 @@
 #include "dataplane/shares.h"
 
 #define BURST 64 /* packets a stage handles at once */
-/* Throttle for last_rx_ns and last_tx_ns: persistent keepalives count in seconds. */
-#define TIMESTAMP_STEP_NS (50 * NS_PER_MS)
 /*
  * One busy turn of so many is timed by stage, and counts for all: reading the
  * TSC takes some 25 cycles, a stage with it 1 to 2 % of a turn. A prime, so
@@ -35,7 +33,7 @@
 
 /* One peer's state on one worker: counters (any thread reads) and staged packets. */
 struct peer_worker {
-	_Atomic uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	_Atomic uint64_t tx_packets, tx_bytes;
 	struct rte_mbuf *staged_head, *staged_tail;
 	uint32_t n_staged;
 } __rte_cache_aligned;
@@ -135,6 +133,7 @@ struct worker {
 
 	/* A turn of the loop. */
 	uint64_t now_ns;
+	session_time now; /* the same */
 	uint64_t turn_tsc; /* begin of the turn */
 	uint64_t mark_tsc; /* end of the last stage, where the turn is timed */
 	uint64_t busy_turns;
@@ -278,8 +277,8 @@ void worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum drop_re
 /* Ask control for a handshake with the peer, once until control clears the flag. */
 void worker_want_handshake(struct worker *w, struct peer_dp *peer);
 
-/* Tell control, once until it takes that back, that there is unanswered data. */
-void worker_tell_traffic(struct worker *w, struct peer_dp *peer);
+/* Tell control, once until it takes that back, that there is unanswered data on a session. */
+void worker_tell_traffic(struct worker *w, struct session *s);
 
 /* ---- stages ------------------------------------------------------------------------ */
 

@@ -230,12 +230,7 @@ peer_reset(struct peer *peer)
 	peer->watch = WATCH_IDLE;
 	peer->abandoned_why = NULL;
 	atomic_store(&dp->handshake_wanted, false);
-	atomic_store(&dp->traffic_told, false);
-	atomic_store(&dp->last_rx_ns, 0);
-	atomic_store(&dp->last_tx_ns, 0);
-	atomic_store(&dp->last_rx_data_ns, 0);
-	atomic_store(&dp->rx_data_since_ns, 0);
-	atomic_store(&dp->tx_data_since_ns, 0);
+	dp->last_rx_ns = dp->last_tx_ns = 0;
 	atomic_store(&dp->moved_ns, 0);
 }
 

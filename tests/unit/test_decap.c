@@ -267,6 +267,63 @@ test_roaming_follows_an_authenticated_packet(void **state)
 	rig_expect_no_drops();
 }
 
+static void
+receive_from(struct rig_peer *p, const char *from)
+{
+	const char *to = *from == '[' ? "[2001:db8::1]:51820" : "192.0.2.1:51820";
+	struct rig_packet message, ip;
+
+	rig_seal(&message, p, p->s.next_counter++, NULL, 0);
+	rig_outer(&ip, from, to, 0, &message);
+	rig_receive(RIG_WAN, &ip);
+	rig_turn(0);
+}
+
+static void
+expect_endpoint(const struct rig_peer *p, const char *where)
+{
+	struct ip_endpoint ep, want;
+
+	assert_true(ip_endpoint_parse(&want, where));
+	assert_true(dp_peer_endpoint(p->peer, &ep, NULL));
+	assert_true(ip_endpoint_equal(&ep, &want));
+}
+
+/* Sessions remember where their last packet came from; the endpoint may have changed since. */
+static void
+test_an_endpoint_that_others_wrote_is_learned_again(void **state)
+{
+	static const char *const here = "203.0.113.5:7777", *const there = "203.0.113.6:7777",
+				 *const v6 = "[2001:db8:f::99]:9";
+	struct rig_peer p = client(), q = p;
+	struct ip_endpoint ep;
+
+	assert_true(ip_endpoint_parse(&ep, there));
+	for (unsigned i = 0; i < 3; i++) {
+		receive_from(&p, here);
+		expect_endpoint(&p, here);
+		dp_peer_set_endpoint(rig.dp, p.peer, &ep, NULL);
+		expect_endpoint(&p, there);
+	}
+	rig_session(&q, true, 0, true); /* a rekey: packets of the old session still come */
+	for (unsigned i = 0; i < 3; i++) {
+		receive_from(&p, here);
+		expect_endpoint(&p, here);
+		receive_from(&q, there);
+		expect_endpoint(&p, there);
+	}
+	rig_session_retire(&q);
+	for (unsigned i = 0; i < 3; i++) {
+		receive_from(&p, here);
+		expect_endpoint(&p, here);
+		receive_from(&p, v6);
+		expect_endpoint(&p, v6);
+	}
+	rig_event(DP_ENDPOINT_MOVED);
+	rig_expect_no_event();
+	rig_expect_no_drops();
+}
+
 /* Whoever may send can have the log written and the ring filled, but not at its own pace. */
 static void
 test_a_peer_that_hops_is_told_of_once_a_second(void **state)
@@ -476,7 +533,7 @@ test_spurious_rekey_on_every_late_packet(void **state)
 	rig_receive_keepalive(&p);
 	rig_turn(0);
 	rig_expect_no_event();
-	p.s.session->rekey_recv_ns = dp_now_ns();
+	p.s.session->reject_ns = dp_now_ns() + REJECT_AFTER_TIME_NS - REKEY_ON_RECEIVE_NS;
 	rig_receive_keepalive(&p);
 	rig_turn(0);
 	assert_int_equal(rig_event(DP_WANT_HANDSHAKE).peer_id, p.id);
@@ -583,6 +640,7 @@ main(void)
 		RIG_TEST(test_endpoint_learned_before_replay_check),
 		RIG_TEST(test_endpoint_learned_before_authentication),
 		RIG_TEST(test_roaming_follows_an_authenticated_packet),
+		RIG_TEST(test_an_endpoint_that_others_wrote_is_learned_again),
 		RIG_TEST(test_a_peer_that_hops_is_told_of_once_a_second),
 		RIG_TEST(test_a_packet_counts_once),
 		RIG_TEST(test_replay_window_too_small),

@@ -364,6 +364,71 @@ test_spurious_rekey_although_answers_come(void **state)
 }
 
 static void
+wait_a_moment(void)
+{
+	uint64_t end = dp_now_ns() + 100000; /* more than a session_time */
+
+	while (dp_now_ns() < end)
+		rte_pause();
+}
+
+/* What goes out on one session may be answered on another: around a rekey, or by a handshake. */
+static void
+test_spurious_rekey_although_answers_come_elsewhere(void **state)
+{
+	struct rig_peer p = client(), old = p;
+	struct rig_ip out = to_client(64), in = {.src = "10.8.0.2", .dst = LAN_HOST, .len = 64};
+	struct dp_traffic t;
+
+	rig_session(&p, true, 0, true); /* old is the previous one from now on */
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t since;
+
+		receive_lan(&out);
+		rig_turn(0);
+		rig_event(DP_TRAFFIC); /* told, however the one before was answered */
+		dp_peer_traffic(p.peer, &t);
+		assert_true(t.tx_data_since_ns != 0);
+		since = t.tx_data_since_ns;
+		wait_a_moment();
+		dp_peer_traffic(p.peer, &t);
+		assert_true(t.tx_data_since_ns == since); /* the very same */
+		if (i == 0)
+			dp_peer_note_received(p.peer);
+		else
+			rig_receive_keepalive(i == 1 ? &old : &p);
+		rig_turn(0);
+		dp_peer_traffic(p.peer, &t);
+		assert_true(t.tx_data_since_ns == 0 && t.last_rx_ns > since);
+		dp_peer_traffic_told(p.peer, false);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		rig_receive_from(&old, &in);
+		rig_turn(0);
+		rig_event(DP_TRAFFIC);
+		dp_peer_traffic(p.peer, &t);
+		assert_true(t.rx_data_since_ns != 0 && t.last_rx_data_ns == t.rx_data_since_ns);
+		wait_a_moment();
+		receive_lan(&out);
+		rig_turn(0);
+		wait_a_moment();
+		/* This is unanswered again, although the word of the session is older. */
+		rig_receive_from(&old, &in);
+		rig_turn(0);
+		dp_peer_traffic(p.peer, &t);
+		assert_true(t.rx_data_since_ns == t.last_rx_data_ns &&
+			    t.rx_data_since_ns > t.last_tx_ns);
+		wait_a_moment();
+		dp_peer_note_sent(p.peer);
+		dp_peer_traffic(p.peer, &t);
+		assert_true(t.rx_data_since_ns == 0);
+		dp_peer_traffic_told(p.peer, false);
+		while (rig_n_sent(RIG_WAN) > 0)
+			rig_sent(RIG_WAN, &(struct rig_packet){0});
+	}
+}
+
+static void
 test_unresolved_gateway_holds_and_then_sends(void **state)
 {
 	struct rig_peer p = client();
@@ -410,6 +475,7 @@ main(void)
 		RIG_TEST(test_what_is_staged_goes_before_what_is_new),
 		RIG_TEST(test_the_last_counters),
 		RIG_TEST(test_spurious_rekey_although_answers_come),
+		RIG_TEST(test_spurious_rekey_although_answers_come_elsewhere),
 		RIG_TEST(test_unresolved_gateway_holds_and_then_sends),
 	};
 

@@ -88,6 +88,79 @@ test_removal_with_packets_in_flight(void **state)
 	rig_reclaim();
 }
 
+static void
+expect_received(const struct rig_peer *p, uint64_t packets)
+{
+	struct dp_counters c;
+
+	dp_peer_counters(rig.dp, p->peer, &c);
+	assert_int_equal(c.rx_packets, packets);
+	assert_int_equal(c.rx_bytes, packets * MESSAGE_DATA_OVERHEAD);
+}
+
+static void
+receive_keepalives(struct rig_peer *p, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		rig_receive_keepalive(p);
+	rig_turn(0);
+}
+
+/* Sessions count what they receive: none of it is lost or counted twice when one ends. */
+static void
+test_counters_outlive_their_sessions(void **state)
+{
+	struct rig_peer p = rig_peer(0, "10.8.0.2/32", "203.0.113.5:7777"), q = p;
+
+	rig_session(&p, true, 0, true);
+	receive_keepalives(&p, 3);
+	rig_session(&q, true, 0, true);
+	receive_keepalives(&q, 2);
+	receive_keepalives(&p, 1);
+	expect_received(&p, 6);
+	rte_rcu_qsbr_thread_online(rig.dp->qsbr, 0); /* in the middle of a turn */
+	rig_session_retire(&p);
+	dataplane_reclaim(rig.dp);
+	expect_received(&q, 6);
+	rte_rcu_qsbr_thread_offline(rig.dp->qsbr, 0);
+	rig_reclaim();
+	assert_null(q.peer->retired);
+	expect_received(&q, 6);
+	receive_keepalives(&q, 4);
+	expect_received(&q, 10);
+	rig_session_retire(&q);
+	rig_reclaim();
+	assert_null(atomic_load(&q.peer->sessions));
+	expect_received(&q, 10);
+	rig_session(&p, true, 0, true);
+	receive_keepalives(&p, 1);
+	expect_received(&p, 11);
+}
+
+/* With a full queue of what is deferred, its turn may come before theirs. */
+static void
+test_a_peer_waits_for_its_sessions(void **state)
+{
+	static struct session other; /* retired, its turn still to come */
+	struct rig_peer p = rig_peer(0, "10.8.0.2/32", "203.0.113.5:7777");
+	uint32_t n_free = rig.dp->n_free_ids;
+
+	rig_session(&p, true, 0, true);
+	remove_peer(&p, "10.8.0.2/32");
+	other.next_retired = p.peer->retired;
+	p.peer->retired = &other;
+	for (unsigned i = 0; i < 10; i++) {
+		assert_true(dataplane_reclaim(rig.dp));
+		rig_turn(0);
+	}
+	assert_ptr_equal(p.peer->retired, &other);
+	assert_null(other.next_retired);
+	assert_int_equal(rig.dp->n_free_ids, n_free);
+	p.peer->retired = NULL;
+	rig_reclaim();
+	assert_int_equal(rig.dp->n_free_ids, n_free + 1);
+}
+
 /* "Adding one peer interrupts others", and removing one. */
 static void
 test_a_thousand_additions_and_removals_disturb_nobody(void **state)
@@ -190,6 +263,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(test_an_id_is_reused_only_after_all_workers_let_go),
 		RIG_TEST(test_removal_with_packets_in_flight),
+		RIG_TEST(test_counters_outlive_their_sessions),
+		RIG_TEST(test_a_peer_waits_for_its_sessions),
 		RIG_TEST(test_a_thousand_additions_and_removals_disturb_nobody),
 		RIG_TEST(test_max_peers_is_a_clear_end),
 		RIG_TEST(test_a_retired_session_is_wiped_after_a_grace_period),
