@@ -260,7 +260,7 @@ set_ifaces(struct dataplane *dp, const struct dataplane_config *config)
 	for (uint8_t i = 0; i < config->n_ifaces; i++) {
 		snprintf(dp->ifaces[i].name, sizeof(dp->ifaces[i].name), "%s",
 			config->ifaces[i].name);
-		dp->ifaces[i].listen_port = config->ifaces[i].listen_port;
+		dp->ifaces[i].listen_port_be = rte_cpu_to_be_16(config->ifaces[i].listen_port);
 		dp->ifaces[i].mtu = config->ifaces[i].mtu;
 		dp->ifaces[i].hairpin = config->ifaces[i].hairpin;
 		dp->iface_of_port_be[rte_cpu_to_be_16(config->ifaces[i].listen_port)] = i;

@@ -237,14 +237,6 @@ compare_endpoint(struct worker *w, struct session *s, const struct rx_data *d)
 		learn_endpoint(w, s, d);
 }
 
-/* Consecutive packets of a session that were accepted: counted together. */
-struct received {
-	struct session *session;
-	uint32_t packets;
-	uint32_t text; /* 0: nothing but keepalives */
-	uint64_t bytes;
-};
-
 /* An initiator that receives late in a session asks for the next one, once. */
 static __rte_noinline void
 refresh(struct worker *w, struct session *s)
@@ -257,40 +249,27 @@ refresh(struct worker *w, struct session *s)
 	worker_want_handshake(w, s->peer);
 }
 
-static void
-note_received(struct worker *w, const struct received *r)
+/*
+ * Packet by packet, whatever the burst brings: with thousands of peers the next
+ * one is of another session, and adding up the runs costs more than it saves.
+ */
+static inline void
+note_received(struct worker *w, struct session *s, uint32_t message_len, uint32_t text)
 {
-	struct session *s = r->session;
-
-	counter_add(&s->rx_packets, r->packets);
-	counter_add(&s->rx_bytes, r->bytes);
+	counter_add(&s->rx_packets, 1);
+	counter_add(&s->rx_bytes, message_len);
 	atomic_store_explicit(&s->last_rx, w->now, memory_order_relaxed);
-	if (atomic_load_explicit(&s->tx_data_since, memory_order_relaxed) != 0)
+	if (unlikely(atomic_load_explicit(&s->tx_data_since, memory_order_relaxed) != 0))
 		atomic_store_explicit(&s->tx_data_since, 0, memory_order_relaxed);
 	if (unlikely(w->now_ns + REJECT_AFTER_TIME_NS - REKEY_ON_RECEIVE_NS >= s->reject_ns))
 		refresh(w, s);
-	if (r->text == 0)
+	if (text == 0)
 		return;
 	atomic_store_explicit(&s->last_rx_data, w->now, memory_order_relaxed);
-	if (atomic_load_explicit(&s->rx_data_since, memory_order_relaxed) == 0) {
+	if (unlikely(atomic_load_explicit(&s->rx_data_since, memory_order_relaxed) == 0)) {
 		atomic_store_explicit(&s->rx_data_since, w->now, memory_order_relaxed);
 		worker_tell_traffic(w, s);
 	}
-}
-
-/* One more packet; a run ends where the session changes. */
-static inline void
-count_received(struct worker *w, struct received *r, struct session *s, const struct rx_data *d,
-	uint32_t text)
-{
-	if (unlikely(s != r->session)) {
-		if (r->session != NULL)
-			note_received(w, r);
-		*r = (struct received){.session = s};
-	}
-	r->packets++;
-	r->text |= text;
-	r->bytes += d->wg_len;
 }
 
 static void
@@ -354,7 +333,12 @@ inner_length(const uint8_t *ip, uint32_t have, uint8_t *family)
 	const struct rte_ipv6_hdr *v6 = (const void *)ip;
 	uint32_t total;
 
-	if (likely(have >= sizeof(*v4) && ip[0] >> 4 == 4)) {
+	if (likely(have >= sizeof(*v4) && ip[0] == 0x45)) { /* IPv4 without options */
+		*family = IP_V4;
+		total = rte_be_to_cpu_16(v4->total_length);
+		return likely(total >= sizeof(*v4) && total <= have) ? total : 0;
+	}
+	if (have >= sizeof(*v4) && ip[0] >> 4 == 4) {
 		uint32_t header_len = (ip[0] & 0x0f) * 4;
 
 		*family = IP_V4;
@@ -380,7 +364,7 @@ inner_source(uint8_t family, const uint8_t *ip)
 /* After authentication: replay, endpoint, keepalive, inner length. */
 static inline void
 deliver(struct worker *w, const struct rx_data *d, struct session *s, const struct aead_op *op,
-	struct received *received, struct inner *out)
+	struct inner *out)
 {
 	struct rte_mbuf *m = d->m;
 	uint32_t len;
@@ -398,7 +382,7 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 		confirm(w, s);
 	if (unlikely(!seen_there(s, d)))
 		compare_endpoint(w, s, d);
-	count_received(w, received, s, d, op->length);
+	note_received(w, s, d->wg_len, op->length);
 	if (op->length == 0) { /* a keepalive has done its work */
 		rte_pktmbuf_free(m);
 		return;
@@ -451,7 +435,6 @@ void
 worker_decap(struct worker *w, struct rx_data *in, unsigned n)
 {
 	struct opened opened;
-	struct received received = {.session = NULL};
 	struct inner inner;
 
 	select_sessions(w, in, n, &opened);
@@ -463,9 +446,7 @@ worker_decap(struct worker *w, struct rx_data *in, unsigned n)
 	inner.n = inner.sources.n4 = inner.sources.n6 = 0;
 	inner.sources.is6 = 0;
 	for (unsigned i = 0; i < opened.n; i++)
-		deliver(w, opened.data[i], opened.session[i], &opened.op[i], &received, &inner);
-	if (received.session != NULL)
-		note_received(w, &received);
+		deliver(w, opened.data[i], opened.session[i], &opened.op[i], &inner);
 	check_sources(w, &inner);
 	worker_stage_done(w, STAGE_deliver, opened.n);
 	if (inner.n > 0)

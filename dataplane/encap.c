@@ -11,7 +11,6 @@
 #include "dataplane/worker.h"
 
 #define OUTER_TTL 64
-#define OUTER4_LEN (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
 #define OUTER6_LEN (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv6_hdr) + sizeof(struct rte_udp_hdr))
 
 /*
@@ -26,6 +25,7 @@ struct run {
 	struct session *session;
 	struct endpoint_dp endpoint;
 	uint32_t peer_id;
+	uint16_t mtu, listen_port_be; /* of its interface */
 	unsigned n;
 };
 
@@ -38,17 +38,25 @@ struct sealing {
 	unsigned n_runs;
 };
 
-/* The headers of all packets to one endpoint, but for lengths, ECN, id and checksums. */
+/*
+ * The headers of all packets to one endpoint, but for lengths, ECN, id and
+ * checksums: what follows the Ethernet header is kept as the words that it is
+ * written in. What depends on the way alone outlasts the run.
+ */
 struct outer {
-	uint8_t bytes[OUTER6_LEN];
-	uint8_t len;
+	fib_dst route; /* FIB_NONE: nothing is known yet */
 	uint8_t family;
 	bool resolved; /* the Ethernet header is filled in */
 	const struct port *port; /* NULL: no route */
 	uint32_t message_max; /* that fits the port's MTU */
-	uint32_t ip_sum; /* of the IPv4 header as it stands here */
+	uint8_t len;
+	/* Ethernet's, and the first two bytes of IPv4's */
+	alignas(16) uint8_t ethernet[RTE_ETHER_HDR_LEN + 2];
+	uint8_t addresses[32]; /* IPv4: source and destination in 8 bytes; IPv6: in 32 */
+	uint32_t ports;
 	uint32_t address_sum; /* of the addresses and the protocol */
-	uint32_t udp_sum; /* of these and the ports */
+	uint32_t ip_sum; /* of the IPv4 header: addresses, TTL, protocol and the first byte */
+	uint32_t udp_sum; /* of address_sum and the ports */
 };
 
 /* May the session send? A rekey that is due, or more than that, is asked for on the way. */
@@ -113,6 +121,7 @@ begin_run(struct worker *w, const struct encap_packet *p, struct sealing *out)
 {
 	struct run *run = &out->runs[out->n_runs];
 	struct peer_dp *peer = worker_peer(w, p->peer_id);
+	const struct iface_dp *iface;
 
 	if (unlikely(peer == NULL)) {
 		worker_drop(w, p->m, DROP_no_peer, PKT_NO_IFACE);
@@ -134,8 +143,11 @@ begin_run(struct worker *w, const struct encap_packet *p, struct sealing *out)
 	/* A session has come, and control's word of it not yet: what waits for it goes first. */
 	if (unlikely(w->peers[p->peer_id].n_staged > 0) && !w->flushing)
 		worker_flush_staged(w, p->peer_id);
+	iface = &w->dp->ifaces[peer->iface];
 	run->peer = peer;
 	run->peer_id = p->peer_id;
+	run->mtu = iface->mtu;
+	run->listen_port_be = iface->listen_port_be;
 	run->n = 0;
 	out->n_runs++;
 	return true;
@@ -189,7 +201,6 @@ frame_message(struct rte_mbuf *m, const struct session *s, uint32_t mtu, uint64_
 static inline void
 frame_run(struct worker *w, struct sealing *b, struct run *run, unsigned i, unsigned *kept)
 {
-	uint32_t mtu = w->dp->ifaces[run->peer->iface].mtu;
 	uint64_t counter = atomic_fetch_add_explicit(
 		&run->session->send_counter, run->n, memory_order_relaxed);
 	unsigned k = *kept;
@@ -197,7 +208,7 @@ frame_run(struct worker *w, struct sealing *b, struct run *run, unsigned i, unsi
 	for (unsigned end = i + run->n; i < end; i++, counter++) {
 		struct rte_mbuf *m = b->m[i];
 
-		if (unlikely(!frame_message(m, run->session, mtu, counter, &b->op[k]))) {
+		if (unlikely(!frame_message(m, run->session, run->mtu, counter, &b->op[k]))) {
 			worker_drop(w, m, DROP_over_mtu, run->peer->iface);
 			continue;
 		}
@@ -242,44 +253,25 @@ note_sent(struct worker *w, const struct run *run, uint64_t bytes, bool is_data)
 
 /* ---- outer headers ---------------------------------------------------------------- */
 
-static void
-outer_ip(struct outer *o, const struct endpoint_dp *ep, uint8_t *at)
+/* Sum of 16-bit words in memory order, of at most 2^32. */
+static inline uint32_t
+sum_of_64(uint64_t word)
 {
-	if (ep->family == IP_V4) {
-		struct rte_ipv4_hdr *ip = (void *)at;
+	uint64_t sum = (word & 0xffffffff) + (word >> 32);
 
-		*ip = (struct rte_ipv4_hdr){
-			.version_ihl = 0x45,
-			.time_to_live = OUTER_TTL,
-			.next_proto_id = IPPROTO_UDP,
-		};
-		memcpy(&ip->src_addr, ep->source, 4);
-		memcpy(&ip->dst_addr, ep->addr, 4);
-		o->ip_sum = rte_raw_cksum(ip, sizeof(*ip));
-		o->address_sum = rte_raw_cksum(&ip->src_addr, 8);
-	} else {
-		struct rte_ipv6_hdr *ip = (void *)at;
-		uint8_t *addresses = at + offsetof(struct rte_ipv6_hdr, src_addr);
-
-		ip->vtc_flow = rte_cpu_to_be_32(6u << 28);
-		ip->payload_len = 0;
-		ip->proto = IPPROTO_UDP;
-		ip->hop_limits = OUTER_TTL;
-		memcpy(addresses, ep->source, 16);
-		memcpy(addresses + 16, ep->addr, 16);
-		o->address_sum = rte_raw_cksum(addresses, 32);
-	}
-	o->address_sum += rte_cpu_to_be_16(IPPROTO_UDP);
+	return (uint32_t)((sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32));
 }
 
-static void
-outer_begin(struct worker *w, const struct run *run, struct outer *o)
+/* Port, next hop and Ethernet header of the way to an endpoint. */
+static __rte_noinline void
+outer_way(struct worker *w, const struct endpoint_dp *ep, struct outer *o)
 {
-	const struct endpoint_dp *ep = &run->endpoint;
+	static const uint8_t ipv4_begins[2] = {0x45, 0};
 	uint16_t ip_len =
 		ep->family == IP_V4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
-	struct rte_udp_hdr *udp = (void *)(o->bytes + RTE_ETHER_HDR_LEN + ip_len);
 
+	o->route = ep->route;
+	o->family = ep->family;
 	o->port = NULL;
 	if (fib_kind(ep->route) == FIB_PORT)
 		o->port = &w->dp->ports.port[fib_id(ep->route)];
@@ -287,16 +279,47 @@ outer_begin(struct worker *w, const struct run *run, struct outer *o)
 		o->port = &w->dp->ports.port[w->fib->gateways[fib_id(ep->route)].port];
 	if (unlikely(o->port == NULL))
 		return;
-	o->family = ep->family;
-	o->len = RTE_ETHER_HDR_LEN + ip_len + sizeof(*udp);
-	o->resolved = worker_next_hop(w, ep->route, ep->family, ep->addr, (void *)o->bytes);
-	outer_ip(o, ep, o->bytes + RTE_ETHER_HDR_LEN);
-	udp->src_port = rte_cpu_to_be_16(w->dp->ifaces[run->peer->iface].listen_port);
-	udp->dst_port = ep->port_be;
-	udp->dgram_len = 0;
-	udp->dgram_cksum = 0;
+	o->len = RTE_ETHER_HDR_LEN + ip_len + sizeof(struct rte_udp_hdr);
 	o->message_max = o->port->mtu - (o->len - RTE_ETHER_HDR_LEN);
-	o->udp_sum = o->address_sum + udp->src_port + udp->dst_port;
+	memcpy(o->ethernet + RTE_ETHER_HDR_LEN, ipv4_begins, sizeof(ipv4_begins));
+	o->resolved = worker_next_hop(w, ep->route, ep->family, ep->addr, (void *)o->ethernet);
+}
+
+/* Gateways are few, and most peers behind the same one. */
+static inline bool
+outer_same_way(const struct outer *o, const struct endpoint_dp *ep)
+{
+	return o->route == ep->route && o->family == ep->family && fib_kind(ep->route) == FIB_VIA &&
+	       o->resolved;
+}
+
+static inline void
+outer_begin(struct worker *w, const struct run *run, struct outer *o)
+{
+	const struct endpoint_dp *ep = &run->endpoint;
+	uint64_t words[4];
+
+	if (unlikely(!outer_same_way(o, ep)))
+		outer_way(w, ep, o);
+	o->ports = run->listen_port_be | (uint32_t)ep->port_be << 16;
+	if (likely(ep->family == IP_V4)) {
+		uint32_t source, destination;
+
+		memcpy(&source, ep->source, sizeof(source));
+		memcpy(&destination, ep->addr, sizeof(destination));
+		words[0] = source | (uint64_t)destination << 32;
+		memcpy(o->addresses, words, 8);
+		o->address_sum = sum_of_64(words[0]);
+		o->ip_sum = o->address_sum + 0x45 + (OUTER_TTL | IPPROTO_UDP << 8);
+	} else {
+		memcpy(o->addresses, ep->source, 16);
+		memcpy(o->addresses + 16, ep->addr, 16);
+		memcpy(words, o->addresses, sizeof(words));
+		o->address_sum = sum_of_64(words[0]) + sum_of_64(words[1]) + sum_of_64(words[2]) +
+				 sum_of_64(words[3]);
+	}
+	o->address_sum += rte_cpu_to_be_16(IPPROTO_UDP);
+	o->udp_sum = o->address_sum + sum_of_64(o->ports);
 }
 
 /* Ask the port for the checksums that it has granted; what it wants to find is filled in. */
@@ -320,6 +343,38 @@ offload_checksums(struct rte_mbuf *m, const struct outer *o, struct rte_udp_hdr 
 }
 
 /*
+ * In whole words: what was stored narrow a moment ago cannot be loaded wide
+ * without waiting for it.
+ */
+static inline void
+put_ipv4(uint8_t *frame, const struct outer *o, uint16_t total_be, uint16_t id, uint8_t ecn)
+{
+	uint8_t *ip = frame + RTE_ETHER_HDR_LEN;
+	uint64_t word = total_be | (uint64_t)id << 16 | (uint64_t)OUTER_TTL << 48 |
+			(uint64_t)IPPROTO_UDP << 56;
+	uint16_t sum = checksum_finish32(o->ip_sum + ((uint32_t)ecn << 8) + total_be + id);
+
+	memcpy(frame, o->ethernet, sizeof(o->ethernet));
+	ip[1] = ecn;
+	memcpy(ip + 2, &word, 8);
+	memcpy(ip + 10, &sum, 2);
+	memcpy(ip + 12, o->addresses, 8);
+}
+
+static inline void
+put_ipv6(uint8_t *frame, const struct outer *o, uint16_t payload_be, uint8_t ecn)
+{
+	struct rte_ipv6_hdr *ip = (void *)(frame + RTE_ETHER_HDR_LEN);
+
+	memcpy(frame, o->ethernet, RTE_ETHER_HDR_LEN);
+	ip->vtc_flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)ecn << 20);
+	ip->payload_len = payload_be;
+	ip->proto = IPPROTO_UDP;
+	ip->hop_limits = OUTER_TTL;
+	memcpy((uint8_t *)ip + offsetof(struct rte_ipv6_hdr, src_addr), o->addresses, 32);
+}
+
+/*
  * The outer UDP checksum is always filled in (RFC 8200 demands it for IPv6;
  * for IPv4 it lets NATs and offloads do their work): by the port, or here.
  * The message is summed before the headers stand in front of it: a wide load
@@ -332,32 +387,23 @@ outer_put(struct worker *w, struct rte_mbuf *m, const struct outer *o, const str
 	uint8_t *message = op->data - sizeof(struct message_data), *frame = message - o->len;
 	struct rte_udp_hdr *udp = (void *)(message - sizeof(*udp));
 	uint32_t message_len = op->length + MESSAGE_DATA_OVERHEAD;
-	uint32_t ip_payload = sizeof(*udp) + message_len;
-	uint64_t sum = o->port->hw_tx_udp_csum ? 0 : checksum_sum(message, message_len);
-	uint16_t udp_len_be = rte_cpu_to_be_16(ip_payload);
+	uint32_t udp_len = sizeof(*udp) + message_len;
+	uint64_t sum = o->port->hw_tx_udp_csum ? 0 : checksum_sum(message, message_len), word;
+	uint16_t udp_len_be = rte_cpu_to_be_16(udp_len);
 
 	m->data_off = (uint16_t)(frame - (uint8_t *)m->buf_addr);
 	m->data_len = m->pkt_len = o->len + message_len;
 	m->ol_flags = 0;
-	if (likely(o->family == IP_V4)) {
-		struct rte_ipv4_hdr *ip = (void *)(frame + RTE_ETHER_HDR_LEN);
-
-		memcpy(frame, o->bytes, OUTER4_LEN);
-		ip->type_of_service = ecn;
-		ip->total_length = rte_cpu_to_be_16(sizeof(*ip) + ip_payload);
-		ip->packet_id = rte_cpu_to_be_16(w->ipv4_id++);
-		ip->hdr_checksum = checksum_finish32(
-			o->ip_sum + ((uint32_t)ecn << 8) + ip->total_length + ip->packet_id);
-	} else {
-		struct rte_ipv6_hdr *ip = (void *)(frame + RTE_ETHER_HDR_LEN);
-
-		memcpy(frame, o->bytes, OUTER6_LEN);
-		ip->vtc_flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)ecn << 20);
-		ip->payload_len = udp_len_be;
-	}
-	udp->dgram_len = udp_len_be;
+	if (likely(o->family == IP_V4))
+		put_ipv4(frame, o, rte_cpu_to_be_16(sizeof(struct rte_ipv4_hdr) + udp_len),
+			w->ipv4_id++, ecn);
+	else
+		put_ipv6(frame, o, udp_len_be, ecn);
 	sum = checksum_finish(sum + o->udp_sum + 2 * (uint32_t)udp_len_be);
-	udp->dgram_cksum = sum == 0 ? 0xffff : (uint16_t)sum; /* RFC 768: zero would mean "none" */
+	if (sum == 0)
+		sum = 0xffff; /* RFC 768: zero would mean "none" */
+	word = o->ports | (uint64_t)udp_len_be << 32 | sum << 48;
+	memcpy(udp, &word, sizeof(word));
 	if (unlikely(o->port->hw_tx_udp_csum || o->port->hw_tx_ipv4_csum))
 		offload_checksums(m, o, udp);
 }
@@ -387,22 +433,25 @@ drop_run(struct worker *w, const struct sealing *b, const struct run *run, unsig
 }
 
 /* The packets of a run, the first of them at i. */
-static void
-send_run(struct worker *w, const struct sealing *b, const struct run *run, unsigned i)
+static inline void
+send_run(struct worker *w, const struct sealing *b, const struct run *run, unsigned i,
+	struct outer *o)
 {
+	unsigned end = i + run->n;
 	uint64_t text = 0;
-	struct outer o;
 
-	if (run->n == 0) /* none could be framed: nothing is sent that timers should know of */
+	if (unlikely(i ==
+		     end)) /* none could be framed: nothing is sent that timers should know of */
 		return;
-	outer_begin(w, run, &o);
-	for (unsigned k = i; k < i + run->n; k++)
+	for (unsigned k = i; k < end; k++)
 		text += b->op[k].length;
-	if (unlikely(o.port == NULL))
+	outer_begin(w, run, o);
+	if (unlikely(o->port == NULL))
 		drop_run(w, b, run, i);
 	else
-		for (unsigned end = i + run->n; i < end; i++)
-			send_one(w, b->m[i], run, &o, &b->op[i], b->ecn[i]);
+		do
+			send_one(w, b->m[i], run, o, &b->op[i], b->ecn[i]);
+		while (++i < end);
 	note_sent(w, run, text + run->n * MESSAGE_DATA_OVERHEAD, text > 0);
 }
 
@@ -432,6 +481,7 @@ void
 worker_encap(struct worker *w, const struct encap_packet *in, unsigned n)
 {
 	struct sealing b;
+	struct outer o;
 
 	b.n = b.n_runs = 0;
 	prefetch_sessions(w, in, n);
@@ -443,7 +493,8 @@ worker_encap(struct worker *w, const struct encap_packet *in, unsigned n)
 		return;
 	aead_seal_burst(w->aead, b.op, b.n);
 	worker_stage_done(w, STAGE_seal, b.n);
+	o.route = fib_dst_make(FIB_NONE, 0);
 	for (unsigned r = 0, i = 0; r < b.n_runs; i += b.runs[r++].n)
-		send_run(w, &b, &b.runs[r], i);
+		send_run(w, &b, &b.runs[r], i, &o);
 	worker_stage_done(w, STAGE_output, b.n);
 }

@@ -159,10 +159,10 @@ struct worker {
 
 struct iface_dp {
 	char name[16];
-	uint16_t listen_port;
+	uint16_t listen_port_be;
 	uint16_t mtu;
 	bool hairpin;
-};
+} __rte_aligned(32); /* for a shift in place of a multiplication */
 
 /* A retired peer whose id is not free yet. */
 struct retired_peer {
