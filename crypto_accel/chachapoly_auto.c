@@ -14,17 +14,21 @@
  * where they are off by a tenth loses less than that on two or three packets.
  */
 struct price {
-	/* Over lanes: fixed; a set of lanes, each a block beyond the second; */
-	uint32_t burst, set, set_lanes;
-	/* 64 bytes of Poly1305, for so many packets at once. */
-	uint32_t chunk, chunk_lanes;
+	/* Over lanes: fixed; fixed where some packet is long (see LONG); */
+	uint32_t burst, powers;
+	/* a set of 1 << set_shift lanes, each a block beyond a packet's second; */
+	uint32_t set, set_shift;
+	/* 64 bytes of Poly1305, for 1 << chunk_shift packets at once. */
+	uint32_t chunk, chunk_shift;
 	uint32_t always; /* packets of usual lengths from which on lanes win */
-	/* One by one through ipsec-mb on such a CPU: a packet, and 64 bytes more. */
-	uint32_t single_packet, single_chunk;
+	/* One by one through ipsec-mb on such a CPU: a packet, 64 bytes more, a long one. */
+	uint32_t single_packet, single_chunk, single_long;
 };
 
-static const struct price avx512_price = {820, 520, 16, 72, 8, 9, 360, 41};
-static const struct price avx2_price = {790, 436, 8, 33, 1, 17, 540, 80};
+#define LONG 2 /* chunks of 64 bytes: above, powers of the Poly1305 key are made */
+
+static const struct price avx512_price = {790, 110, 485, 4, 64, 3, 9, 340, 39, 75};
+static const struct price avx2_price = {790, 0, 436, 3, 33, 0, 17, 540, 80, 0};
 
 struct both {
 	const struct aead_impl *wide, *single; /* wide: NULL without lanes */
@@ -98,7 +102,7 @@ static bool
 worth_lanes(const struct both *b, const struct aead_op *ops, unsigned n)
 {
 	const struct price *p = b->price;
-	uint32_t any = 0, all = 0, blocks = 0, longest = 0, groups, sets;
+	uint32_t any = 0, all = 0, blocks = 0, longest = 0, longs = 0, groups, sets, steps;
 
 	if (b->wide == NULL || n == 1)
 		return false;
@@ -115,12 +119,14 @@ worth_lanes(const struct both *b, const struct aead_op *ops, unsigned n)
 		all += chunks;
 		blocks += chunks > 1 ? chunks - 1 : 0;
 		longest = chunks > longest ? chunks : longest;
+		longs += chunks > LONG;
 	}
 	/* Sorted: the first group takes as long as the longest packet, the others less. */
-	groups = (n + p->chunk_lanes - 1) / p->chunk_lanes;
-	sets = (blocks + p->set_lanes - 1) / p->set_lanes;
-	return p->burst + sets * p->set + p->chunk * (longest + (groups - 1) * (all / n)) <
-	       n * p->single_packet + all * p->single_chunk;
+	groups = (n + (1U << p->chunk_shift) - 1) >> p->chunk_shift;
+	steps = longest + (groups > 1 ? (groups - 1) * all / n : 0);
+	sets = (blocks + (1U << p->set_shift) - 1) >> p->set_shift;
+	return p->burst + (longs > 0 ? p->powers : 0) + sets * p->set + steps * p->chunk <
+	       n * p->single_packet + all * p->single_chunk + longs * p->single_long;
 }
 
 static void

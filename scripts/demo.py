@@ -89,7 +89,9 @@ def show(ns, argv, shown=None):
 
 
 def ping(ns, dest, count=3):
-    said = show(ns, ["ping", "-n", "-c", count, "-i", "0.1", "-W", "2", dest])
+    # After a first answer ping waits no longer than an interval for the last one: a tenth of a
+    # second is too short on a busy machine.
+    said = show(ns, ["ping", "-n", "-c", count, "-i", "0.5", "-W", "2", dest])
     if f"{count} received" not in said:
         raise LabError(f"pings to {dest} were lost")
 
