@@ -140,6 +140,22 @@ test_oracle(void **state)
 	assert_true(lpm4_set(lpm, GROUPS << 8, 24, 1));
 }
 
+/* Of each length, a prefix at the end of its /24 outlives the one that shared its group. */
+static void
+test_a_group_stays_for_its_last_prefix(void **state)
+{
+	for (uint8_t len = 25; len <= 32; len++) {
+		known[0] = (struct known){network(0x0a0102ff, len), len, len};
+		known[1] = (struct known){0x0a010200, 99, 32};
+		for (unsigned i = 0; i < 2; i++)
+			assert_true(lpm4_set(lpm, known[i].ip, known[i].len, known[i].next_hop));
+		take_out(&known[1]);
+		check_all();
+		take_out(&known[0]);
+		check_all();
+	}
+}
+
 /* As long as one who looks up may be on the way to a group, nobody else gets it. */
 static void
 test_groups_are_reused_only_after_a_grace_period(void **state)
@@ -169,6 +185,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_oracle, lpm_setup, lpm_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_group_stays_for_its_last_prefix, lpm_setup, lpm_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_groups_are_reused_only_after_a_grace_period, lpm_setup, lpm_teardown),
 	};
