@@ -6,11 +6,16 @@
  *
  * A child makes transaction after transaction, some of them synced together,
  * with checkpoints in between, and tells in shared memory which it has begun and
- * which it has acknowledged. It is killed; then the directory is made what a
- * disk may hold: all that was written, only what was synced (powercut.c), or a
- * mixture with torn ends. What is loaded from it must be exactly the peers after
+ * which it has acknowledged. It is killed, at any time or between any two calls
+ * about its files, or it ends by itself; then the directory is made what a disk
+ * may hold: all that was written, only what was synced (powercut.c: a rename or
+ * a removal is undone unless its directory was synced), or any mixture of both,
+ * with torn ends. What is loaded from it must be exactly the peers after
  * some transaction between the last acknowledged and the last begun. Then the
  * next child goes on from there.
+ *
+ * With POWERCUT_FORGET in the environment (see powercut.c) it must find that
+ * something is missing.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -33,6 +38,9 @@
 #define BATCH 400u /* of a large transaction, with peers behind the others */
 #define RUN_US_MAX 4000
 #define RUN_TRANSACTIONS_MAX 24
+#define RUN_STEPS_MAX 150 /* a little more than so many transactions and the end take */
+#define SECTOR 512u /* what a disk writes whole or not at all */
+#define FOREVER UINT64_MAX
 #define TURN_NS UINT64_C(1000000000) /* of the child's own clock, from sync to sync */
 
 struct progress {
@@ -41,6 +49,9 @@ struct progress {
 
 static char dir[64], shadow[64], path[96], err[1024];
 static struct progress *progress;
+static bool judging;
+
+static void tidy(void);
 
 static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *fmt, ...)
 {
@@ -49,8 +60,13 @@ static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *fmt
 	va_start(ap, fmt);
 	fprintf(stderr, "crash_store: ");
 	vfprintf(stderr, fmt, ap);
-	fprintf(stderr, "\n  the files are left in %s\n", dir);
 	va_end(ap);
+	if (judging && getenv("POWERCUT_FORGET") != NULL) {
+		fprintf(stderr, "\n  as it has to be\n");
+		tidy();
+		exit(EXIT_SUCCESS);
+	}
+	fprintf(stderr, "\n  the files are left in %s\n", dir);
 	exit(EXIT_FAILURE);
 }
 
@@ -141,8 +157,9 @@ new_registry(const struct peer_db *db)
 
 /* ---- the child --------------------------------------------------------------------- */
 
+/* Ends in an orderly way behind so many transactions. */
 static int
-child(uint64_t seed, uint64_t number)
+child(uint64_t seed, uint64_t number, uint64_t until)
 {
 	struct registry *r;
 	struct peer_store *store;
@@ -153,7 +170,7 @@ child(uint64_t seed, uint64_t number)
 		fail("child: %s", err);
 	r = new_registry(&db);
 	store = peer_store_create(path, &db, r, 0, NULL, NULL);
-	for (;;) {
+	while (number < until) {
 		uint64_t group = 1 + draw(&random) % 4;
 
 		for (uint64_t i = 0; i < group; i++) {
@@ -175,6 +192,8 @@ child(uint64_t seed, uint64_t number)
 		now += TURN_NS;
 		peer_store_turn(store, now);
 	}
+	peer_store_destroy(store);
+	return 0;
 }
 
 /* ---- what the disk may hold ---------------------------------------------------------- */
@@ -268,10 +287,15 @@ content(const struct name *name, const struct name *now, unsigned n_now, bool to
 		snprintf(file, sizeof(file), "%s/%s", dir, now[i].name);
 		all = slurp(file);
 	}
-	if (all.len <= synced.len) {
+	if (all.len < synced.len || all.len == 0) {
 		free(all.data);
 		return synced;
 	}
+	/* Within it: any of its sectors, as they were or as they are. */
+	for (size_t at = 0; at < synced.len; at += SECTOR)
+		if (draw(random) % 2)
+			memcpy(all.data + at, synced.data + at,
+				synced.len - at < SECTOR ? synced.len - at : SECTOR);
 	/* Behind what was synced: a length, and zeros where the data did not follow it. */
 	all.len = synced.len + draw(random) % (all.len - synced.len + 1);
 	if (all.len > synced.len && draw(random) % 2) {
@@ -295,6 +319,21 @@ clear(const char *where)
 		unlink(file);
 	}
 	closedir(d);
+}
+
+static void
+tidy(void)
+{
+	char file[96];
+
+	clear(dir);
+	clear(shadow);
+	rmdir(dir);
+	rmdir(shadow);
+	snprintf(file, sizeof(file), "%s.progress", dir);
+	unlink(file);
+	*strrchr(file, '/') = '\0';
+	rmdir(file);
 }
 
 /* Make the directory what a cut left, where `torn` is for all that a disk may do of itself. */
@@ -396,6 +435,7 @@ judge(struct registry *model, uint64_t seed, uint64_t at, uint64_t least, uint64
 {
 	struct peer_db db;
 
+	judging = true;
 	if (peer_store_load(path, &db, err, sizeof(err)) != 0)
 		fail("kill %u (%s): %s", kill_number, kind, err);
 	while (at < least || !same(model, &db)) {
@@ -407,35 +447,61 @@ judge(struct registry *model, uint64_t seed, uint64_t at, uint64_t least, uint64
 		transaction(model, seed, at++);
 		registry_commit(model);
 	}
+	judging = false;
 	peer_db_free(&db);
 	return at;
 }
 
-static void
-run_and_kill(char *program, const char *shim, uint64_t seed, uint64_t at, uint64_t n, useconds_t us)
+/* How a child comes to its end. */
+struct end {
+	uint64_t n; /* transactions; the end by itself, or before it is killed at a time */
+	long step; /* 0: at a time */
+	useconds_t us; /* that time, behind n transactions */
+};
+
+static void __attribute__((noreturn))
+become_child(char *program, const char *shim, uint64_t seed, uint64_t at, const struct end *end)
 {
-	char seed_text[32], at_text[32];
-	char *argv[] = {program, (char *)"--child", dir, seed_text, at_text, NULL};
-	int status;
-	pid_t pid;
+	char seed_text[32], at_text[32], until_text[32], step_text[32];
+	char *argv[] = {program, (char *)"--child", dir, seed_text, at_text, until_text, NULL};
 
 	snprintf(seed_text, sizeof(seed_text), "%ju", (uintmax_t)seed);
 	snprintf(at_text, sizeof(at_text), "%ju", (uintmax_t)at);
-	pid = fork();
-	if (pid == 0) {
-		setenv("LD_PRELOAD", shim, 1);
-		setenv("POWERCUT_DIR", dir, 1);
-		setenv("POWERCUT_SHADOW", shadow, 1);
-		execv(program, argv);
-		_exit(127);
+	snprintf(until_text, sizeof(until_text), "%ju",
+		(uintmax_t)(end->step == 0 ? FOREVER : at + end->n));
+	snprintf(step_text, sizeof(step_text), "%ld", end->step);
+	setenv("LD_PRELOAD", shim, 1);
+	setenv("POWERCUT_DIR", dir, 1);
+	setenv("POWERCUT_SHADOW", shadow, 1);
+	setenv("POWERCUT_STEP", step_text, 1);
+	execv(program, argv);
+	_exit(127);
+}
+
+/* Returns true when it ended by itself, with all that it was to do. */
+static bool
+run(char *program, const char *shim, uint64_t seed, uint64_t at, const struct end *end)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become_child(program, shim, seed, at, end);
+	if (end->step == 0) {
+		/* Most of the time it is at work, and not still starting. */
+		for (unsigned i = 0; i < 10000 && atomic_load(&progress->begun) < at + end->n; i++)
+			usleep(200);
+		usleep(end->us);
+		kill(pid, SIGKILL);
 	}
-	/* Most of the time it is at work, and not still starting. */
-	for (unsigned i = 0; i < 10000 && atomic_load(&progress->begun) < at + n; i++)
-		usleep(200);
-	usleep(us);
-	kill(pid, SIGKILL);
-	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
-		fail("the child ended by itself");
+	if (waitpid(pid, &status, 0) != pid)
+		fail("waitpid: %s", strerror(errno));
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		return false;
+	if (end->step == 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0 ||
+		atomic_load(&progress->acknowledged) < at + end->n)
+		fail("the child ended with status %d", status);
+	return true;
 }
 
 static void
@@ -457,17 +523,18 @@ main(int argc, char **argv)
 	static const char *const kinds[] = {"kill -9", "power cut", "power cut, torn"};
 	uint64_t at = 0, seed, random;
 	struct registry *model;
-	unsigned kills, checkpoints = 0;
+	unsigned kills, checkpoints = 0, orderly = 0;
 	ino_t inode = 0;
 	struct stat st;
 	char base[] = "/tmp/wgdp-crash-XXXXXX", file[96];
 
-	if (argc == 5 && strcmp(argv[1], "--child") == 0) {
+	if (argc == 6 && strcmp(argv[1], "--child") == 0) {
 		snprintf(dir, sizeof(dir), "%s", argv[2]);
 		snprintf(path, sizeof(path), "%s/wg0.peers.yaml", dir);
 		snprintf(file, sizeof(file), "%s.progress", dir);
 		open_progress(file);
-		return child(strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
+		return child(strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10),
+			strtoull(argv[5], NULL, 10));
 	}
 	if (argc < 3) {
 		fprintf(stderr, "usage: crash_store POWERCUT.so KILLS [SEED]\n");
@@ -488,30 +555,28 @@ main(int argc, char **argv)
 	model = new_registry(NULL);
 	for (unsigned i = 0; i < kills; i++) {
 		unsigned kind = draw(&random) % 3;
+		struct end end = {.n = draw(&random) % RUN_TRANSACTIONS_MAX,
+			.step = draw(&random) % 2 ? 1 + draw(&random) % RUN_STEPS_MAX : 0,
+			.us = draw(&random) % RUN_US_MAX};
 
 		settle();
 		inode = stat(path, &st) == 0 ? st.st_ino : 0;
 		atomic_store(&progress->begun, at);
 		atomic_store(&progress->acknowledged, at);
-		run_and_kill(argv[0], argv[1], seed, at, draw(&random) % RUN_TRANSACTIONS_MAX,
-			draw(&random) % RUN_US_MAX);
+		orderly += run(argv[0], argv[1], seed, at, &end);
 		checkpoints += stat(path, &st) == 0 && st.st_ino != inode;
 		if (kind != 0)
 			cut_power(kind == 2, &random);
 		at = judge(model, seed, at, atomic_load(&progress->acknowledged),
 			atomic_load(&progress->begun), i, kinds[kind]);
 	}
-	printf("%u kills, %ju transactions, at least %u checkpoints, seed %ju: nothing "
-	       "acknowledged is "
-	       "missing\n",
-		kills, (uintmax_t)at, checkpoints, (uintmax_t)seed);
+	printf("%u ends, %u of them orderly, %ju transactions, at least %u checkpoints, seed %ju: "
+	       "nothing acknowledged is missing\n",
+		kills, orderly, (uintmax_t)at, checkpoints, (uintmax_t)seed);
 	registry_destroy(model);
 	munmap(progress, sizeof(*progress));
-	clear(dir);
-	clear(shadow);
-	rmdir(dir);
-	rmdir(shadow);
-	unlink(file);
-	rmdir(base);
+	if (getenv("POWERCUT_FORGET") != NULL)
+		fail("syncs of %s were lost, and nothing was found", getenv("POWERCUT_FORGET"));
+	tidy();
 	return 0;
 }

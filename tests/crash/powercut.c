@@ -11,11 +11,19 @@
  * file that is there or is created stays open, so that no inode number is used twice. A sync
  * counts from the moment when its shadow is in place, before the caller is told.
  * One flat directory; no hard links.
+ *
+ * With POWERCUT_STEP=N it kills the program before the Nth call that creates,
+ * writes, cuts, syncs, renames or removes one of these files: that reaches the
+ * moments between two calls which follow each other at once as often as others.
+ * With POWERCUT_FORGET=directories or files, syncs of these are lost: what a program
+ * that lacks them would leave.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +33,9 @@
 #include <unistd.h>
 
 static const char *watched, *shadow;
+static long last_step; /* 0: none */
+static char forgotten; /* a kind_of, 0: none */
+static atomic_long steps;
 
 static int
 raw_open(const char *path, int flags, mode_t mode)
@@ -40,6 +51,8 @@ static void __attribute__((constructor)) start(void)
 
 	watched = getenv("POWERCUT_DIR");
 	shadow = getenv("POWERCUT_SHADOW");
+	forgotten = getenv("POWERCUT_FORGET") != NULL ? getenv("POWERCUT_FORGET")[0] : 0;
+	last_step = getenv("POWERCUT_STEP") != NULL ? atol(getenv("POWERCUT_STEP")) : 0;
 	if (watched == NULL || shadow == NULL || (d = opendir(watched)) == NULL)
 		abort();
 	while ((e = readdir(d)) != NULL) {
@@ -48,6 +61,25 @@ static void __attribute__((constructor)) start(void)
 			abort();
 	}
 	closedir(d);
+}
+
+/* Before each call about a watched file. */
+static void
+step(void)
+{
+	if (atomic_fetch_add(&steps, 1) + 1 != last_step)
+		return;
+	kill(getpid(), SIGKILL);
+	for (;;)
+		pause();
+}
+
+static int
+is_watched(const char *path)
+{
+	size_t len = strlen(watched);
+
+	return strncmp(path, watched, len) == 0 && path[len] == '/';
 }
 
 /* What fd is below the watched directory: 'd' itself, 'f' a file in it, 0 neither. */
@@ -145,7 +177,11 @@ sync_kept(int fd, long call)
 {
 	char kind = kind_of(fd);
 
-	(void)call; /* the machine does not lose its power: a real sync would only take time */
+	if (kind != 0)
+		step();
+	/* The machine does not lose its power: a real sync would only take time. */
+	if (kind != 0 && kind == forgotten)
+		return 0;
 	if (kind == 'f')
 		keep_content(fd);
 	else if (kind == 'd')
@@ -179,6 +215,8 @@ open(const char *path, int flags, ...)
 		mode = va_arg(ap, mode_t);
 		va_end(ap);
 	}
+	if ((flags & O_CREAT) && is_watched(path))
+		step();
 	fd = raw_open(path, flags, mode);
 	if (fd >= 0 && (flags & O_CREAT) && kind_of(fd) == 'f')
 		(void)fcntl(fd, F_DUPFD_CLOEXEC, 0); /* never closed */
@@ -186,3 +224,39 @@ open(const char *path, int flags, ...)
 }
 
 int open64(const char *path, int flags, ...) __attribute__((alias("open")));
+
+int
+rename(const char *from, const char *to)
+{
+	if (is_watched(to))
+		step();
+	return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+int
+unlink(const char *path)
+{
+	if (is_watched(path))
+		step();
+	return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+ssize_t
+pwrite(int fd, const void *data, size_t n, off_t offset)
+{
+	if (kind_of(fd) == 'f')
+		step();
+	return syscall(SYS_pwrite64, fd, data, n, offset);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t n, off_t offset) __attribute__((alias("pwrite")));
+
+int
+ftruncate(int fd, off_t len)
+{
+	if (kind_of(fd) == 'f')
+		step();
+	return (int)syscall(SYS_ftruncate, fd, len);
+}
+
+int ftruncate64(int fd, off_t len) __attribute__((alias("ftruncate")));
