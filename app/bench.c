@@ -78,11 +78,25 @@ bench_begin(bool json)
 static void
 print_path(const struct bench_result *r)
 {
-	if (as_json)
-		printf(", \"mpps\": %.3f, \"cycles_without_aead\": %.1f", r->mpps,
-			r->cycles_without_aead);
-	else
+	if (as_json) {
+		printf(", \"mpps\": %.3f", r->mpps);
+		if (r->cycles_without_aead > 0)
+			printf(", \"cycles_without_aead\": %.1f", r->cycles_without_aead);
+		if (r->scaling > 0)
+			printf(", \"scaling\": %.3f, \"aead_scaling\": %.3f", r->scaling,
+				r->aead_scaling);
+		if (r->overload > 0)
+			printf(", \"overload\": %.3f", r->overload);
+	} else if (r->scaling > 0) {
+		printf(" %6u %6.2f  two workers: %.3f of twice one, AEAD alone %.3f: %.3f",
+			r->peers, r->mpps, r->scaling, r->aead_scaling,
+			r->scaling / r->aead_scaling);
+	} else if (r->overload > 0) {
+		printf(" %6u %6.2f  at four times the capacity: %.3f of the best", r->peers,
+			r->mpps, r->overload);
+	} else {
 		printf(" %6u %6.2f %7.1f", r->peers, r->mpps, r->cycles_without_aead);
+	}
 	if (r->stages == NULL)
 		return;
 	printf(as_json ? ", \"stages\": [" : "\n   ");

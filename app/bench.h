@@ -21,7 +21,10 @@ struct bench_result {
 	double gbps; /* of payload, on one core; 0: no bytes */
 	/* path only */
 	double mpps;
-	double cycles_without_aead; /* median */
+	double cycles_without_aead; /* median; 0: not measured */
+	/* Throughput against that of one worker twice; 0: one worker. */
+	double scaling, aead_scaling; /* of the path, and of AEAD alone in the same run */
+	double overload; /* forwarded at four times the capacity, against the best; 0: not tried */
 	const struct bench_stage *stages; /* NULL: not asked for */
 	unsigned n_stages;
 };

@@ -22,6 +22,7 @@
 #define LISTEN_PORT 51820
 #define PEER_PORT 40000
 #define FRAME_MAX 1600
+#define NIC_RING 1024 /* descriptors, where packets arrive at a rate */
 #define LAN_HOST RTE_IPV4(192, 168, 1, 2)
 /* Peer i has 10.0.0.0 + 256 + i inside and 100.64.0.0 + i outside. */
 #define INSIDE(i) (RTE_IPV4(10, 0, 1, 0) + (i))
@@ -41,7 +42,10 @@ struct descriptor {
 	uint16_t len, inner_len;
 };
 
+struct lane;
+
 struct memory_port {
+	struct lane *lane; /* whose queue this is */
 	struct descriptor rx[GATEWAY_REFILL];
 	unsigned rx_first, rx_end;
 	struct rte_mbuf *sent[GATEWAY_REFILL];
@@ -55,20 +59,30 @@ struct expected {
 	uint64_t number;
 };
 
-static struct {
-	struct dataplane *dp;
+/* A worker with its queues and the clients that are its own: no other worker writes any of it. */
+struct lane {
+	unsigned id;
 	struct aead_ctx *aead; /* of the clients */
-	struct client *clients;
-	uint32_t n_clients;
-	uint32_t next_client;
+	uint32_t next_client; /* of its own, by rank */
 	uint64_t next_number;
-	unsigned burst;
 	uint64_t burst_bytes;
-	bool keep;
+	double offered; /* TSC cycles from one arrival to the next; 0: all are there */
+	uint64_t begun_tsc, taken, missed; /* of the arrivals */
 	struct memory_port port[N_PORTS];
 	struct rte_mbuf *fresh[GATEWAY_REFILL]; /* that the port has allocated */
 	unsigned n_fresh;
 	struct expected expected[GATEWAY_REFILL];
+	struct aead_op ops[GATEWAY_REFILL];
+};
+
+static struct {
+	struct dataplane *dp;
+	struct client *clients;
+	uint32_t n_clients;
+	unsigned burst;
+	bool keep;
+	unsigned n_lanes;
+	struct lane lane[GATEWAY_WORKERS_MAX];
 } g = {.burst = 32};
 
 /* 48/576/1424 at 7:4:1; capped by the tunnel's MTU of 1424. */
@@ -81,17 +95,35 @@ static const struct {
 
 /* ---- the ports ------------------------------------------------------------------------- */
 
+/* How many have arrived and wait; a NIC drops what finds its ring full. */
+static uint64_t
+waiting(struct lane *l)
+{
+	uint64_t n = (uint64_t)((double)(rte_rdtsc() - l->begun_tsc) / l->offered);
+
+	n -= l->taken + l->missed;
+	if (n > NIC_RING) {
+		l->missed += n - NIC_RING;
+		n = NIC_RING;
+	}
+	return n;
+}
+
 static uint16_t
 memory_rx(void *rxq, struct rte_mbuf **out, uint16_t n)
 {
 	struct memory_port *p = rxq;
+	struct lane *l = p->lane;
 
 	n = RTE_MIN(n, g.burst);
 	n = RTE_MIN(n, p->rx_end - p->rx_first);
-	if (n == 0 || rte_mempool_get_bulk(g.dp->pool, (void **)(g.fresh + g.n_fresh), n) != 0)
+	if (l->offered > 0 && n > 0)
+		n = (uint16_t)RTE_MIN(n, waiting(l));
+	if (n == 0 || rte_mempool_get_bulk(g.dp->pool, (void **)(l->fresh + l->n_fresh), n) != 0)
 		return 0;
-	g.n_fresh += n;
-	g.burst_bytes = 0;
+	l->n_fresh += n;
+	l->taken += n;
+	l->burst_bytes = 0;
 	for (unsigned i = 0; i < n; i++) {
 		const struct descriptor *d = &p->rx[p->rx_first++];
 		struct rte_mbuf *m = d->m;
@@ -102,7 +134,7 @@ memory_rx(void *rxq, struct rte_mbuf **out, uint16_t n)
 		m->ol_flags = 0;
 		m->packet_type = 0;
 		m->pkt_len = m->data_len = d->len;
-		g.burst_bytes += d->inner_len;
+		l->burst_bytes += d->inner_len;
 		out[i] = m;
 	}
 	return n;
@@ -127,31 +159,39 @@ memory_tx(void *txq, struct rte_mbuf **m, uint16_t n)
 static void
 take_over_ports(void)
 {
-	static void *queue[N_PORTS];
+	static void *queue[N_PORTS][GATEWAY_WORKERS_MAX];
 
 	for (unsigned i = 0; i < N_PORTS; i++) {
 		struct rte_eth_fp_ops *ops = &rte_eth_fp_ops[g.dp->ports.port[i].dpdk_id];
 
-		queue[i] = &g.port[i];
+		for (unsigned w = 0; w < g.n_lanes; w++) {
+			g.lane[w].id = w;
+			g.lane[w].port[i].lane = &g.lane[w];
+			queue[i][w] = &g.lane[w].port[i];
+		}
 		ops->rx_pkt_burst = memory_rx;
 		ops->tx_pkt_burst = memory_tx;
-		ops->rxq.data = &queue[i];
-		ops->txq.data = &queue[i];
+		ops->rxq.data = queue[i];
+		ops->txq.data = queue[i];
 	}
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
 
 int
-gateway_eal_init(bool hugepages, unsigned lcore, unsigned memory_mb)
+gateway_eal_init(bool hugepages, unsigned lcore, unsigned n_workers, unsigned memory_mb)
 {
-	char prefix[32], cores[16], memory[16];
+	unsigned cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	char prefix[32], cores[32], memory[16];
 	char *argv[16] = {"wgdp-bench", "--no-pci", "--no-telemetry", "--log-level=error", "-l",
 		cores, "-m", memory, "--file-prefix", prefix};
 	int argc = 10;
 
 	snprintf(prefix, sizeof(prefix), "wgdp-bench-%d", (int)getpid());
-	snprintf(cores, sizeof(cores), "%u", lcore);
+	if (n_workers > 1) /* the other workers on the CPUs that follow */
+		snprintf(cores, sizeof(cores), "%u,%u", lcore, (lcore + 1) % cpus);
+	else
+		snprintf(cores, sizeof(cores), "%u", lcore);
 	snprintf(memory, sizeof(memory), "%u", memory_mb);
 	argv[argc++] = hugepages ? "--in-memory" : "--no-huge";
 	if (rte_eal_init(argc, argv) >= 0)
@@ -182,6 +222,7 @@ add_client(struct client *c, uint32_t i, char *err, size_t err_size)
 		.recv_key = c->to_gateway,
 		.remote_index = i,
 		.initiator = true,
+		.owner = (uint8_t)(i % g.n_lanes),
 	};
 	uint32_t taken;
 
@@ -224,7 +265,7 @@ no_control(void *arg)
 }
 
 int
-gateway_create(uint32_t n_peers, char *err, size_t err_size)
+gateway_create(uint32_t n_peers, unsigned n_workers, char *err, size_t err_size)
 {
 	struct port_config ports[N_PORTS] = {
 		{.name = "wan0", .device = "net_null_bench0", .mtu = 1500, .n_addresses = 1},
@@ -235,7 +276,7 @@ gateway_create(uint32_t n_peers, char *err, size_t err_size)
 	struct route_config route = {
 		.to = {.addr = ipv4(0)}, .via = ipv4(RTE_IPV4(192, 0, 2, 254))};
 	struct dataplane_config config = {
-		.n_workers = 1,
+		.n_workers = (uint8_t)n_workers,
 		.max_peers = n_peers,
 		.max_prefixes = n_peers,
 		.ports = ports,
@@ -251,17 +292,24 @@ gateway_create(uint32_t n_peers, char *err, size_t err_size)
 		(struct ip_prefix){.addr = ipv4(RTE_IPV4(192, 0, 2, 1)), .len = 24};
 	ports[LAN].addresses[0] =
 		(struct ip_prefix){.addr = ipv4(RTE_IPV4(192, 168, 1, 1)), .len = 24};
+	g.n_lanes = n_workers;
 	g.dp = dataplane_create(&config, err, err_size);
 	if (g.dp == NULL)
 		return -1;
 	take_over_ports();
-	rte_rcu_qsbr_thread_register(g.dp->qsbr, 0);
+	for (unsigned w = 0; w < n_workers; w++) {
+		rte_rcu_qsbr_thread_register(g.dp->qsbr, w);
+		g.lane[w].aead = aead_ctx_create();
+		if (g.lane[w].aead == NULL) {
+			snprintf(err, err_size, "no memory for the clients' cipher");
+			return -1;
+		}
+	}
 	add_neighbour(WAN, RTE_IPV4(192, 0, 2, 254));
 	add_neighbour(LAN, LAN_HOST);
 	g.n_clients = n_peers;
 	g.clients = calloc(n_peers, sizeof(*g.clients));
-	g.aead = aead_ctx_create();
-	if (g.clients == NULL || g.aead == NULL) {
+	if (g.clients == NULL) {
 		snprintf(err, err_size, "no memory for %u clients", n_peers);
 		return -1;
 	}
@@ -277,32 +325,44 @@ gateway_destroy(void)
 {
 	unsigned missing;
 
-	rte_mempool_put_bulk(g.dp->pool, (void **)g.fresh, g.n_fresh);
-	g.n_fresh = 0;
-	for (unsigned p = 0; p < N_PORTS; p++) {
-		struct memory_port *port = &g.port[p];
+	for (unsigned w = 0; w < g.n_lanes; w++) {
+		struct lane *l = &g.lane[w];
 
-		while (port->rx_first < port->rx_end)
-			rte_pktmbuf_free(port->rx[port->rx_first++].m);
+		rte_mempool_put_bulk(g.dp->pool, (void **)l->fresh, l->n_fresh);
+		l->n_fresh = 0;
+		for (unsigned p = 0; p < N_PORTS; p++)
+			while (l->port[p].rx_first < l->port[p].rx_end)
+				rte_pktmbuf_free(l->port[p].rx[l->port[p].rx_first++].m);
+		aead_ctx_destroy(l->aead);
+		l->next_client = 0;
 	}
 	missing = dataplane_destroy(g.dp);
-	aead_ctx_destroy(g.aead);
 	free(g.clients);
-	g.next_client = 0;
 	return missing == 0 ? 0 : -1;
 }
 
 struct worker *
-gateway_worker(void)
+gateway_worker(unsigned w)
 {
-	return g.dp->workers[0];
+	return g.dp->workers[w];
 }
 
 unsigned
-gateway_pending(void)
+gateway_pending(unsigned w)
 {
-	return g.port[WAN].rx_end - g.port[WAN].rx_first + g.port[LAN].rx_end -
-	       g.port[LAN].rx_first;
+	const struct memory_port *p = g.lane[w].port;
+
+	return p[WAN].rx_end - p[WAN].rx_first + p[LAN].rx_end - p[LAN].rx_first;
+}
+
+void
+gateway_arrivals(unsigned w, double cycles)
+{
+	struct lane *l = &g.lane[w];
+
+	l->offered = cycles;
+	l->taken = l->missed = 0;
+	l->begun_tsc = rte_rdtsc();
 }
 
 void
@@ -312,9 +372,9 @@ gateway_set_burst(unsigned burst)
 }
 
 uint64_t
-gateway_burst_bytes(void)
+gateway_burst_bytes(unsigned w)
 {
-	return g.burst_bytes;
+	return g.lane[w].burst_bytes;
 }
 
 void
@@ -327,10 +387,12 @@ gateway_keep_sent(bool keep)
 
 /* Co-prime with any number of clients that is a product of 2 and 5: all get their turn. */
 static uint32_t
-next_client(void)
+next_client(struct lane *l)
 {
-	g.next_client = (uint32_t)((g.next_client + UINT64_C(7919)) % g.n_clients);
-	return g.next_client;
+	uint32_t own = g.n_clients / g.n_lanes;
+
+	l->next_client = (uint32_t)((l->next_client + UINT64_C(7919)) % own);
+	return l->next_client * g.n_lanes + l->id;
 }
 
 static void
@@ -406,38 +468,38 @@ put_sealed(uint8_t *at, const struct expected *e, struct aead_op *op)
 }
 
 int
-gateway_refill(enum bench_way way, unsigned size)
+gateway_refill(unsigned w, enum bench_way way, unsigned size)
 {
-	static struct aead_op ops[GATEWAY_REFILL];
-	struct memory_port *port = &g.port[way == WAY_ENCAP ? LAN : WAN];
-	unsigned missing = GATEWAY_REFILL - g.n_fresh;
+	struct lane *l = &g.lane[w];
+	struct memory_port *port = &l->port[way == WAY_ENCAP ? LAN : WAN];
+	unsigned missing = GATEWAY_REFILL - l->n_fresh;
 
 	if (missing > 0 &&
-		rte_mempool_get_bulk(g.dp->pool, (void **)(g.fresh + g.n_fresh), missing) != 0)
+		rte_mempool_get_bulk(g.dp->pool, (void **)(l->fresh + l->n_fresh), missing) != 0)
 		return -1;
 	for (unsigned i = 0; i < GATEWAY_REFILL; i++) {
-		struct rte_mbuf *m = g.fresh[i];
+		struct rte_mbuf *m = l->fresh[i];
 		uint8_t *frame = (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM;
-		struct expected *e = &g.expected[i];
+		struct expected *e = &l->expected[i];
 
 		*e = (struct expected){
-			.sender = way == WAY_ENCAP ? UINT32_MAX : next_client(),
-			.receiver = way == WAY_DECAP ? UINT32_MAX : next_client(),
-			.len = size != 0 ? size : mix[g.next_number % RTE_DIM(mix)],
-			.number = g.next_number++,
+			.sender = way == WAY_ENCAP ? UINT32_MAX : next_client(l),
+			.receiver = way == WAY_DECAP ? UINT32_MAX : next_client(l),
+			.len = size != 0 ? size : mix[l->next_number % RTE_DIM(mix)],
+			.number = l->next_number++,
 		};
 		put_ethernet(frame, way == WAY_ENCAP ? LAN : WAN);
 		port->rx[i] = (struct descriptor){.m = m, .len = e->len, .inner_len = e->len};
 		if (way == WAY_ENCAP)
 			put_inner(frame + RTE_ETHER_HDR_LEN, e, 64);
 		else
-			port->rx[i].len = put_sealed(frame + RTE_ETHER_HDR_LEN, e, &ops[i]);
+			port->rx[i].len = put_sealed(frame + RTE_ETHER_HDR_LEN, e, &l->ops[i]);
 		port->rx[i].len += RTE_ETHER_HDR_LEN;
 	}
 	if (way != WAY_ENCAP)
 		for (unsigned i = 0; i < GATEWAY_REFILL; i += 64)
-			aead_seal_burst(g.aead, ops + i, 64);
-	g.n_fresh = 0;
+			aead_seal_burst(l->aead, l->ops + i, 64);
+	l->n_fresh = 0;
 	port->rx_first = 0;
 	port->rx_end = GATEWAY_REFILL;
 	return 0;
@@ -481,7 +543,8 @@ unwrap(enum bench_way way, struct rte_mbuf *m, const struct expected *e, const c
 int
 gateway_check(enum bench_way way, char *err, size_t err_size)
 {
-	struct memory_port *port = &g.port[way == WAY_DECAP ? LAN : WAN];
+	struct lane *l = &g.lane[0];
+	struct memory_port *port = &l->port[way == WAY_DECAP ? LAN : WAN];
 	uint8_t want[FRAME_MAX];
 	const char *why = NULL;
 	const uint8_t *got;
@@ -490,9 +553,9 @@ gateway_check(enum bench_way way, char *err, size_t err_size)
 	if (port->n_sent != GATEWAY_REFILL)
 		why = "packets are missing";
 	for (i = 0; why == NULL && i < port->n_sent; i++) {
-		got = unwrap(way, port->sent[i], &g.expected[i], &why);
-		put_inner(want, &g.expected[i], 63);
-		if (why == NULL && memcmp(got, want, g.expected[i].len) != 0)
+		got = unwrap(way, port->sent[i], &l->expected[i], &why);
+		put_inner(want, &l->expected[i], 63);
+		if (why == NULL && memcmp(got, want, l->expected[i].len) != 0)
 			why = "the contents differ";
 	}
 	if (why != NULL)

@@ -14,6 +14,7 @@
 
 #include "app/bench.h"
 #include "app/bench_gateway.h"
+#include "app/bench_path.h"
 #include "crypto_accel/crypto_accel.h"
 
 #define REFILLS_MAX 256
@@ -32,8 +33,8 @@ struct list {
 struct path_args {
 	struct list sizes, peers, bursts;
 	bool ways[WAY_COUNT];
-	bool json, check, stages, hugepages;
-	unsigned lcore, memory_mb, refills;
+	bool json, check, stages, hugepages, overload;
+	unsigned lcore, memory_mb, refills, workers;
 };
 
 /*
@@ -81,7 +82,7 @@ take_sample(struct worker *w, uint64_t cycles, const struct snapshot *before)
 
 	if (n == 0)
 		return;
-	bytes += gateway_burst_bytes();
+	bytes += gateway_burst_bytes(0);
 	packets += n;
 	if (!w->timed) {
 		total[n_total++] = (double)(cycles - bracket_cost) / (double)n;
@@ -99,15 +100,15 @@ take_sample(struct worker *w, uint64_t cycles, const struct snapshot *before)
 static int
 run_refill(enum bench_way way, unsigned size, bool measured)
 {
-	struct worker *w = gateway_worker();
+	struct worker *w = gateway_worker(0);
 	struct snapshot before;
 
-	if (gateway_refill(way, size) != 0) {
+	if (gateway_refill(0, way, size) != 0) {
 		fprintf(stderr, "wgdp-bench: out of mbufs\n");
 		return -1;
 	}
 	drain_events(w->dp);
-	while (gateway_pending() > 0) {
+	while (gateway_pending(0) > 0) {
 		uint64_t start, end;
 
 		before.rx_packets = w->stats.rx_packets;
@@ -184,6 +185,32 @@ run_case(const struct path_args *args, enum bench_way way, unsigned size, unsign
 	return 0;
 }
 
+/* Two workers, or one and too much for it. */
+static int
+run_special(const struct path_args *args, enum bench_way way, unsigned size, unsigned peers,
+	unsigned burst)
+{
+	struct bench_result r = {
+		.bench = way_names[way],
+		.impl = crypto_aead_name(),
+		.op = way_names[way],
+		.size = size,
+		.burst = burst,
+		.peers = peers,
+		.workers = args->workers,
+	};
+	int status;
+
+	gateway_set_burst(burst);
+	status = args->overload ? bench_overload_case(&r, way, args->refills)
+				: bench_scale_case(&r, way, args->refills);
+	if (status == 0)
+		bench_print(&r);
+	else
+		fprintf(stderr, "wgdp-bench: out of mbufs\n");
+	return status;
+}
+
 /* Everything that is dropped would be cheap, and the figures wrong. */
 static int
 expect_no_drops(struct worker *w)
@@ -206,17 +233,18 @@ run_peers(const struct path_args *args, unsigned peers)
 	char err[256];
 	int status = 0;
 
-	if (gateway_create(peers, err, sizeof(err)) != 0) {
+	if (gateway_create(peers, args->workers, err, sizeof(err)) != 0) {
 		fprintf(stderr, "wgdp-bench: %s\n", err);
 		return -1;
 	}
 	for (unsigned way = 0; way < WAY_COUNT; way++)
 		for (unsigned s = 0; args->ways[way] && s < args->sizes.n; s++)
 			for (unsigned b = 0; status == 0 && b < args->bursts.n; b++)
-				status = run_case(args, way, args->sizes.value[s], peers,
-					args->bursts.value[b]);
-	if (status == 0)
-		status = expect_no_drops(gateway_worker());
+				status = (args->workers > 1 || args->overload ? run_special
+									      : run_case)(args, way,
+					args->sizes.value[s], peers, args->bursts.value[b]);
+	for (unsigned w = 0; status == 0 && w < args->workers; w++)
+		status = expect_no_drops(gateway_worker(w));
 	if (gateway_destroy() != 0) {
 		fprintf(stderr, "wgdp-bench: mbufs are missing at the end\n");
 		status = -1;
@@ -237,6 +265,9 @@ usage(FILE *f)
 		"  --peers LIST      1,1000,10000; each packet is of another peer\n"
 		"  --bursts LIST     32; at most 64\n"
 		"  --refills N       measure so many times %d packets (16)\n"
+		"  --workers N       2: against one, with the scaling of an AEAD-only loop beside "
+		"it\n"
+		"  --overload        four times the capacity, arriving at a rate\n"
 		"  --no-huge         without hugepages\n"
 		"  --lcore N         CPU to run on (1, or 0 where there is but one)\n"
 		"  --memory MB       1536\n"
@@ -299,6 +330,28 @@ parse_number(unsigned *out, const char *text, unsigned max)
 	return true;
 }
 
+/* What is measured by throughput wants sizes in numbers, and each worker a peer. */
+static bool
+fits(struct path_args *a)
+{
+	static const struct list sizes = {3, {64, 512, 1420}}, peers = {2, {1000, 10000}};
+	bool special = a->workers > 1 || a->overload;
+
+	if (a->sizes.n == 0)
+		a->sizes = special ? sizes : (struct list){4, {64, 512, 1420, 0}};
+	if (a->peers.n == 0)
+		a->peers = special ? peers : (struct list){3, {1, 1000, 10000}};
+	if (a->workers > 1 && (a->overload || sysconf(_SC_NPROCESSORS_ONLN) < 2))
+		return false;
+	for (unsigned i = 0; special && i < a->sizes.n; i++)
+		if (a->sizes.value[i] == 0)
+			return false;
+	for (unsigned i = 0; i < a->peers.n; i++)
+		if (a->peers.value[i] < a->workers)
+			return false;
+	return !special || !(a->check || a->stages);
+}
+
 /* -1: go on; otherwise the exit status. */
 static int
 parse_args(struct path_args *a, int argc, char **argv)
@@ -312,6 +365,8 @@ parse_args(struct path_args *a, int argc, char **argv)
 		{"peers", required_argument, NULL, 'p'},
 		{"bursts", required_argument, NULL, 'b'},
 		{"refills", required_argument, NULL, 'r'},
+		{"workers", required_argument, NULL, 'W'},
+		{"overload", no_argument, NULL, 'O'},
 		{"no-huge", no_argument, NULL, 'H'},
 		{"lcore", required_argument, NULL, 'l'},
 		{"memory", required_argument, NULL, 'm'},
@@ -330,6 +385,11 @@ parse_args(struct path_args *a, int argc, char **argv)
 			a->stages = true;
 		else if (c == 'H')
 			a->hugepages = false;
+		else if (c == 'O')
+			a->overload = true;
+		else if (c == 'W')
+			ok = parse_number(&a->workers, optarg, GATEWAY_WORKERS_MAX) &&
+			     a->workers > 0;
 		else if (c == 'w')
 			ok = parse_ways(a->ways, optarg);
 		else if (c == 's')
@@ -347,21 +407,20 @@ parse_args(struct path_args *a, int argc, char **argv)
 		else
 			return usage(c == 'h' ? stdout : stderr);
 	}
-	return ok && optind == argc ? -1 : usage(stderr);
+	return ok && optind == argc && fits(a) ? -1 : usage(stderr);
 }
 
 int
 bench_path(int argc, char **argv)
 {
 	struct path_args args = {
-		.sizes = {4, {64, 512, 1420, 0}},
-		.peers = {3, {1, 1000, 10000}},
 		.bursts = {1, {32}},
 		.ways = {true, true, true},
 		.hugepages = true,
 		.lcore = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1 : 0,
 		.memory_mb = 1536,
 		.refills = 16,
+		.workers = 1,
 	};
 	char err[128];
 	int status = parse_args(&args, argc, argv);
@@ -372,15 +431,16 @@ bench_path(int argc, char **argv)
 		fprintf(stderr, "wgdp-bench: %s\n", err);
 		return 1;
 	}
-	if (gateway_eal_init(args.hugepages, args.lcore, args.memory_mb) != 0)
+	if (gateway_eal_init(args.hugepages, args.lcore, args.workers, args.memory_mb) != 0)
 		return 1;
 	dp_clock_init();
 	measure_readings();
-	status = 0;
+	status = bench_scale_init(args.workers);
 	bench_begin(args.json);
 	for (unsigned p = 0; status == 0 && p < args.peers.n; p++)
 		status = run_peers(&args, args.peers.value[p]);
 	bench_end();
+	bench_scale_fini();
 	rte_eal_cleanup();
 	return status == 0 ? 0 : 1;
 }
