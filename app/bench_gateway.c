@@ -164,10 +164,12 @@ take_over_ports(void)
 	for (unsigned i = 0; i < N_PORTS; i++) {
 		struct rte_eth_fp_ops *ops = &rte_eth_fp_ops[g.dp->ports.port[i].dpdk_id];
 
-		for (unsigned w = 0; w < g.n_lanes; w++) {
-			g.lane[w].id = w;
-			g.lane[w].port[i].lane = &g.lane[w];
-			queue[i][w] = &g.lane[w].port[i];
+		for (unsigned q = 0; q < g.n_lanes; q++) {
+			struct lane *l = &g.lane[g.dp->ports.port[i].rxq_worker[q]];
+
+			l->id = (unsigned)(l - g.lane);
+			l->port[i].lane = l;
+			queue[i][q] = &l->port[i];
 		}
 		ops->rx_pkt_burst = memory_rx;
 		ops->tx_pkt_burst = memory_tx;
