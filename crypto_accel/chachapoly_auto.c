@@ -20,6 +20,7 @@ struct price {
 	uint32_t set, set_shift;
 	/* 64 bytes of Poly1305, for 1 << chunk_shift packets at once. */
 	uint32_t chunk, chunk_shift;
+	uint32_t never; /* packets up to which lanes lose, however long they are */
 	uint32_t always; /* packets of usual lengths from which on lanes win */
 	/* One by one through ipsec-mb on such a CPU: a packet, 64 bytes more, a long one. */
 	uint32_t single_packet, single_chunk, single_long;
@@ -27,8 +28,31 @@ struct price {
 
 #define LONG 2 /* chunks of 64 bytes: above, powers of the Poly1305 key are made */
 
-static const struct price avx512_price = {790, 110, 485, 4, 64, 3, 9, 340, 39, 75};
-static const struct price avx2_price = {790, 0, 436, 3, 33, 0, 17, 540, 80, 0};
+static const struct price avx512_price = {
+	.burst = 790,
+	.powers = 110,
+	.set = 485,
+	.set_shift = 4,
+	.chunk = 64,
+	.chunk_shift = 3,
+	.never = 2,
+	.always = 9,
+	.single_packet = 340,
+	.single_chunk = 39,
+	.single_long = 75,
+};
+
+static const struct price avx2_price = {
+	.burst = 790,
+	.set = 436,
+	.set_shift = 3,
+	.chunk = 33,
+	.chunk_shift = 0,
+	.never = 1,
+	.always = 17,
+	.single_packet = 540,
+	.single_chunk = 80,
+};
 
 struct both {
 	const struct aead_impl *wide, *single; /* wide: NULL without lanes */
@@ -104,7 +128,7 @@ worth_lanes(const struct both *b, const struct aead_op *ops, unsigned n)
 	const struct price *p = b->price;
 	uint32_t any = 0, all = 0, blocks = 0, longest = 0, longs = 0, groups, sets, steps;
 
-	if (b->wide == NULL || n == 1)
+	if (b->wide == NULL || n <= p->never)
 		return false;
 	/* A long packet among short ones keeps lanes waiting: jumbo frames are reckoned. */
 	if (n >= p->always) {
