@@ -61,6 +61,8 @@ ctl_command ctl_events, ctl_reload;
 /* One line on stderr, "wgdp-ctl: ..."; returns CTL_REFUSED or CTL_USAGE. */
 int ctl_refused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Likewise, where the command goes on. */
+void ctl_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The name nearest to what was typed; NULL when none is near. Ends with NULL. */
 const char *ctl_did_you_mean(const char *typed, const char *const *names);
 

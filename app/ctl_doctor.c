@@ -76,12 +76,13 @@ check_gateway(struct doctor *d, const char *path)
 
 /* The configuration, and whatever the gateway itself would warn of. */
 static bool
-load(struct doctor *d, const char *path, struct config *config)
+load(struct doctor *d, const char *named, struct config *config)
 {
+	const char *path = named != NULL ? named : CONFIG_DEFAULT;
 	char err[CONFIG_ERROR_SIZE];
 
 	if (access(path, F_OK) != 0 && errno == ENOENT) {
-		doctor_tell(d, FINDING_WARN, "configuration",
+		doctor_tell(d, named != NULL ? FINDING_FAIL : FINDING_WARN, "configuration",
 			"name it with --config FILE; /usr/share/doc/wgdp/examples has one to begin "
 			"with, wgdp-ctl import-conf makes one of a wg-quick file",
 			"there is none at %s: only the machine is looked at", path);
@@ -124,7 +125,7 @@ ctl_doctor(struct ctl *c)
 	struct doctor d = {.root = "", .tell = tell, .arg = &report};
 	struct config config = {0};
 
-	if (load(&d, path != NULL ? path : CONFIG_DEFAULT, &config))
+	if (load(&d, path, &config))
 		d.config = &config;
 	/* The configuration's socket, unless another one was named. */
 	check_gateway(&d, d.config != NULL && !c->socket_named ? config.control.socket : c->socket);

@@ -108,6 +108,10 @@ ctl_tell_unreachable(const char *path)
 				   "(systemctl start wgdp, or wgdp -c FILE), or name its "
 				   "control.socket with --socket or $WGDP_SOCKET",
 			path);
+	if (error == ECONNREFUSED && stat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return ctl_refused("%s: cannot connect: that is no socket; name the gateway's "
+				   "control.socket with --socket or $WGDP_SOCKET",
+			path);
 	if (error == ECONNREFUSED)
 		return ctl_refused("%s: cannot connect: nobody listens; wgdp has ended without "
 				   "removing it. Start it again (systemctl start wgdp)",

@@ -78,6 +78,22 @@ fill_body(struct ctl *c, json_t *body, bool unset)
 	return read_preshared_key(psk, body);
 }
 
+/* Allowed-IPs have one owner: who had them until now has to be known. */
+static void
+warn_taken(const json_t *answer)
+{
+	json_t *from = json_object_get(answer, "taken_from");
+	char *names;
+
+	if (json_array_size(from) == 0)
+		return;
+	names = ctl_join(from, SIZE_MAX);
+	ctl_warn("warning: some of its allowed ips were those of %s until now; give them back with "
+		 "set-peer if that was not meant",
+		names);
+	free(names);
+}
+
 static int
 finish(struct ctl *c, int rc, json_t *answer, const char *what)
 {
@@ -85,8 +101,9 @@ finish(struct ctl *c, int rc, json_t *answer, const char *what)
 		return rc;
 	if (c->json)
 		return ctl_print_json(answer != NULL ? answer : json_object());
-	json_decref(answer);
 	printf("%s: %s %s\n", c->args[0], c->args[1], what);
+	warn_taken(answer);
+	json_decref(answer);
 	return CTL_OK;
 }
 
@@ -160,6 +177,7 @@ tell_added(struct ctl *c, json_t *answer)
 		ctl_print_json(json_incref(answer));
 	} else {
 		printf("%s: %s added, allowed ips %s\n", c->args[0], c->args[1], allowed);
+		warn_taken(answer);
 		if (file != NULL)
 			printf("Its private key is in %s. What the client needs:\n"
 			       "  wgdp-ctl client-config %s %s --private-key-file %s\n",

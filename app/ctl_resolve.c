@@ -10,6 +10,8 @@
 #include "control/key.h"
 #include "control/peer_db.h"
 
+#define PEERS_MAX 1000000u /* dataplane.max_peers allows no more */
+
 /* A change wants this much of a key: fewer characters may be those of another peer. */
 #define PREFIX_TO_CHANGE 6
 
@@ -57,24 +59,34 @@ int
 ctl_get_peers(struct ctl *c, const char *iface, json_t **peers)
 {
 	const char *path[] = {"interfaces", iface, "peers", NULL};
-	char query[80] = "limit=1000";
+	char query[80] = "limit=1000", before[80];
 	const char *next;
 	json_t *page;
+	size_t n;
 
 	*peers = json_array();
 	do {
-		if (ctl_request(c, "GET", NULL, false, &page, path, query) != CTL_OK) {
-			json_decref(*peers);
-			*peers = NULL;
-			return CTL_REFUSED;
-		}
+		if (ctl_request(c, "GET", NULL, false, &page, path, query) != CTL_OK)
+			goto refused;
+		n = json_array_size(json_object_get(page, "peers"));
 		json_array_extend(*peers, json_object_get(page, "peers"));
 		next = json_string_value(json_object_get(page, "next"));
+		strcpy(before, query);
 		if (next != NULL)
 			snprintf(query, sizeof(query), "limit=1000&after=%.48s", next);
 		json_decref(page);
+		if (next != NULL && (n == 0 || json_array_size(*peers) >= PEERS_MAX ||
+					    strcmp(query, before) == 0)) {
+			ctl_refused("%s: its list of peers has no end; is that wgdp's socket?",
+				c->socket);
+			goto refused;
+		}
 	} while (next != NULL);
 	return CTL_OK;
+refused:
+	json_decref(*peers);
+	*peers = NULL;
+	return CTL_REFUSED;
 }
 
 void

@@ -39,6 +39,16 @@ ctl_refused(const char *fmt, ...)
 	return CTL_REFUSED;
 }
 
+void
+ctl_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell(fmt, ap);
+	va_end(ap);
+}
+
 int
 ctl_usage(const char *fmt, ...)
 {

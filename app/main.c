@@ -108,6 +108,8 @@ parse_args(int argc, char **argv, struct options *out)
 		return -1;
 	if (optind < argc)
 		fprintf(stderr, "wgdp: what is '%s'?\n", argv[optind]);
+	else
+		fprintf(stderr, "wgdp: no configuration is named: -c FILE\n");
 	usage(stderr);
 	return EXIT_USAGE;
 }

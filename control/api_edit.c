@@ -84,7 +84,7 @@ set_allowed_ips(struct edit *e, json_t *value, struct refusal *why)
 		if (s == NULL || !ip_prefix_parse(&p, s))
 			return refuse(why, 400, "bad_value", "allowed_ips",
 				"allowed_ips: expected a prefix such as 10.8.0.2/32 or "
-				"fd00::2/128, got %.60s",
+				"fd00::2/128, got \"%.60s\"",
 				s != NULL ? s : "something else");
 		peer_spec_add_prefix(&e->spec, &cap, &p);
 	}
@@ -101,7 +101,9 @@ set_endpoint(struct edit *e, json_t *value, struct refusal *why)
 	if (json_is_null(value))
 		return 0;
 	if (s == NULL || !ip_endpoint_parse(&e->spec.endpoint, s))
-		return bad(why, "endpoint", "ADDRESS:PORT or [ADDRESS]:PORT, or null");
+		return bad(why, "endpoint",
+			"ADDRESS:PORT or [ADDRESS]:PORT in numbers (names are not looked up), or "
+			"null");
 	return 0;
 }
 

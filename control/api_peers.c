@@ -12,6 +12,7 @@
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MAX 10000
 #define BATCH_ERRORS_MAX 100
+#define TAKEN_SHOWN 20u
 
 const struct peer_spec *
 api_find_peer(const struct management *m, unsigned iface, const char *id, struct refusal *why)
@@ -30,8 +31,8 @@ api_find_peer(const struct management *m, unsigned iface, const char *id, struct
 }
 
 /*
- * As JSON, by hand: a page has up to 10 000, and as jansson's objects each of them
- * would cost twenty allocations. Names have no character that wants escaping.
+ * As JSON, but for its closing brace, by hand: a page has up to 10 000, and as jansson's objects
+ * each of them would cost twenty allocations. Names have no character that wants escaping.
  */
 static void
 write_peer(FILE *out, const struct management *m, unsigned iface, const struct peer_spec *spec,
@@ -60,12 +61,11 @@ write_peer(FILE *out, const struct management *m, unsigned iface, const struct p
 		spec->persistent_keepalive, info->last_handshake_ns, info->rx_bytes, info->tx_bytes,
 		info->rx_packets, info->tx_packets);
 	if (info->has_session)
-		fprintf(out,
-			"{\"role\":\"%s\",\"age_ms\":%" PRIu64 ",\"local_index\":%" PRIu32 "}}",
+		fprintf(out, "{\"role\":\"%s\",\"age_ms\":%" PRIu64 ",\"local_index\":%" PRIu32 "}",
 			info->initiator ? "initiator" : "responder", info->session_age_ms,
 			info->local_index);
 	else
-		fputs("null}", out);
+		fputs("null", out);
 }
 
 /* The answer's body, to be written to. */
@@ -86,8 +86,9 @@ end_text(FILE *out)
 		abort();
 }
 
+/* taken: what write_taken made, or NULL. */
 static void
-answer_peer(struct api_call *call, const struct peer_spec *spec)
+answer_peer(struct api_call *call, const struct peer_spec *spec, const char *taken)
 {
 	struct peer_info info;
 	size_t len;
@@ -95,6 +96,7 @@ answer_peer(struct api_call *call, const struct peer_spec *spec)
 
 	management_peer_info(call->m, call->iface, &spec, &info, 1);
 	write_peer(out, call->m, call->iface, spec, &info);
+	fprintf(out, "%s}", taken != NULL ? taken : "");
 	end_text(out);
 	api_peer_etag(call->out, call->m, spec);
 }
@@ -133,6 +135,7 @@ api_peers_list(struct api_call *call, json_t **body, struct refusal *why)
 		if (i > 0)
 			fputc(',', out);
 		write_peer(out, m, call->iface, specs[i], &info[i]);
+		fputc('}', out);
 	}
 	peek = cursor;
 	if (registry_next(m->registry, call->iface, &peek) != NULL)
@@ -153,8 +156,37 @@ api_peer_get(struct api_call *call, json_t **body, struct refusal *why)
 
 	if (spec == NULL)
 		return -1;
-	answer_peer(call, spec);
+	answer_peer(call, spec, NULL);
 	return 200;
+}
+
+/*
+ * The member that names those whose allowed-IPs the peer of this key gets by the
+ * open transaction; NULL when there are none. To be freed.
+ */
+static char *
+write_taken(const struct management *m, const uint8_t key[KEY_LEN])
+{
+	struct registry_change *list;
+	size_t n = registry_changes(m->registry, &list), names = 0, len;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		abort();
+	for (size_t i = 0; i < n && names < TAKEN_SHOWN; i++)
+		if (list[i].before != NULL && list[i].after != NULL &&
+			memcmp(list[i].after->public_key, key, KEY_LEN) != 0)
+			fprintf(out, "%s\"%s\"", names++ > 0 ? "," : ",\"taken_from\":[",
+				list[i].after->name);
+	if (names > 0)
+		fputc(']', out);
+	end_text(out);
+	free(list);
+	if (names > 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
 /*
@@ -165,17 +197,20 @@ static int
 finish(struct api_call *call, int edited, const uint8_t *key, struct refusal *why)
 {
 	struct management *m = call->m;
+	char *taken;
 
 	if (edited != 0) {
 		registry_rollback(m->registry);
 		return -1;
 	}
+	taken = key != NULL ? write_taken(m, key) : NULL;
 	if (call->dry_run)
 		edited = management_check_ready(m, why);
 	else
 		edited = management_commit(m, call->iface, NULL, call->req->origin, why);
 	if (edited == 0 && key != NULL)
-		answer_peer(call, registry_by_key(m->registry, call->iface, key));
+		answer_peer(call, registry_by_key(m->registry, call->iface, key), taken);
+	free(taken);
 	if (call->dry_run)
 		registry_rollback(m->registry);
 	return edited;

@@ -189,7 +189,7 @@ on_endpoint(struct set *s, const char *value, struct refusal *why)
 	s->peer.set_endpoint = true;
 	return ip_endpoint_parse(&s->peer.spec.endpoint, value)
 		       ? 0
-		       : bad(s, why, "endpoint", "ADDRESS:PORT or [ADDRESS]:PORT");
+		       : bad(s, why, "endpoint", "ADDRESS:PORT or [ADDRESS]:PORT in numbers");
 }
 
 static int

@@ -416,7 +416,7 @@ class Gateway:
     def kill(self):
         """kill -9, as a crash would be."""
         self.process.child.kill()
-        self.process.child.wait(5)
+        self.process.child.wait(60)  # it may be within a sync of a busy disk
 
     def request(self, method, path, body=None):
         """(status, JSON or text)"""

@@ -7,12 +7,15 @@
 
 import fcntl
 import grp
+import http.server
 import json
 import os
 import pty
+import socketserver
 import struct
 import subprocess
 import termios
+import threading
 
 import pytest
 
@@ -73,6 +76,66 @@ def test_unknown_interface_and_peer(world):
     refused(world, "show", "nope", naming="nope")
     refused(world, "show", world.wg, "nope", naming="nope")
     refused(world, "del-peer", world.wg, "nope", naming="nope")
+
+
+def test_a_list_without_end(world):
+    """... of whoever answers on the socket in the gateway's place."""
+    path = world.lab.dir / "hostile.sock"
+    for pages in ([([], "1")], [([{"name": "a"}], "1")],
+                  [([{"name": "a"}] * 300000, str(n)) for n in range(9)]):
+        answers = iter(pages)
+
+        class Endless(http.server.BaseHTTPRequestHandler):
+            last = pages[-1]
+
+            def do_GET(self):
+                self.last = next(answers, self.last)
+                body = json.dumps({"peers": self.last[0], "next": self.last[1]}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def address_string(self):
+                return "unix"
+
+            def log_message(self, *args):
+                pass
+
+        path.unlink(missing_ok=True)
+        with socketserver.UnixStreamServer(str(path), Endless) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            done = world.gateway.ctl("--socket", path, "show", "wg0", check=False)
+            server.shutdown()
+        assert done.returncode == 1
+        assert "has no end" in done.stderr
+
+
+def test_whose_allowed_ips_were_taken_is_told(world):
+    key = genkey()[1]
+    done = world.gateway.ctl("add-peer", world.wg, "thief", "--public-key", key,
+                             "--allowed-ips", "10.8.0.77/32")
+    assert done.stderr == ""
+    key = genkey()[1]
+    done = world.gateway.ctl("add-peer", world.wg, "typo", "--public-key", key,
+                             "--allowed-ips", "10.8.0.77/32,10.8.0.78/32")
+    assert "thief" in done.stderr and "typo" not in done.stderr
+    done = world.gateway.ctl("set-peer", world.wg, "thief", "--allowed-ips", "10.8.0.77/32")
+    assert "typo" in done.stderr
+    for name in ("thief", "typo"):
+        world.gateway.ctl("del-peer", world.wg, name)
+
+
+def test_a_file_is_no_socket(world):
+    for path in (world.lab.dir, world.gateway.file):
+        done = world.gateway.ctl("--socket", path, "show", check=False)
+        assert done.returncode == 1 and "no socket" in done.stderr
+
+
+def test_a_configuration_that_was_named_has_to_be_there(world):
+    done = world.gateway.ctl("doctor", "--config", "/nope.yaml", check=False)
+    assert done.returncode == 1 and "/nope.yaml" in done.stdout
 
 
 def test_no_gateway_behind_the_socket(world):
