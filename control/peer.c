@@ -120,7 +120,7 @@ prefix_edit_begin(struct prefix_edit *e, struct peer *peer, const struct ip_pref
 {
 	*e = (struct prefix_edit){
 		.peer = peer,
-		.list = calloc(n + 1, sizeof(*e->list)),
+		.list = calloc(n > 0 ? n : 1, sizeof(*e->list)),
 		.taken_from = malloc((n + 1) * sizeof(*e->taken_from)),
 		.n = n,
 	};

@@ -42,7 +42,6 @@ enum traffic_watch {
 
 struct peer {
 	struct control *control;
-	uint8_t iface;
 	char name[PEER_LOG_NAME];
 	struct noise_peer noise;
 	struct cookie_peer cookie;
@@ -50,29 +49,32 @@ struct peer {
 	struct timers timers;
 	ev_timer wakeup;
 	uint64_t recheck_ns; /* 0: none */
-	enum traffic_watch watch;
 
 	struct peer_dp *dp;
 	uint32_t id, generation; /* dp's */
 	struct key_slot previous, current, next;
-	bool initiation_pending; /* initiation_index is allocated */
-	uint32_t initiation_index;
+	uint32_t initiation_index; /* while initiation_pending */
 
 	uint64_t idle_ns; /* when the session is too old to be used; 0: no session, or told */
 	uint64_t roam_line_ns; /* when the log last told of roaming; 0 never */
 	const char *abandoned_why; /* as the log has told it; NULL: there is nothing to repeat */
-	bool connected; /* a handshake was completed and keys have not expired since */
 	uint64_t last_handshake_wall_ns; /* since the epoch; 0 never */
 	uint64_t handshake_rx_bytes, handshake_tx_bytes; /* UDP payload */
 
-	bool recovering; /* in recovery.h's list */
-	uint8_t recovery_rounds; /* initiations that are left */
-	uint64_t recovery_due_ns;
+	uint64_t recovery_due_ns; /* of recovery.h, as recovery_rounds and the link are */
 	TAILQ_ENTRY(peer) recovery_link;
 
-	uint16_t persistent_keepalive; /* as configured, seconds */
 	struct ip_prefix *allowed_ips; /* as configured, sorted; others may have taken some */
 	uint32_t n_allowed_ips;
+
+	/* What is small, together: there are a hundred thousand of these. */
+	enum traffic_watch watch;
+	uint16_t persistent_keepalive; /* as configured, seconds */
+	uint8_t iface;
+	bool initiation_pending; /* initiation_index is allocated */
+	bool connected; /* a handshake was completed and keys have not expired since */
+	bool recovering; /* in recovery.h's list */
+	uint8_t recovery_rounds; /* initiations that are left */
 };
 
 /* Created inactive: no allowed-IPs, no endpoint. NULL with a reason in err. */

@@ -276,8 +276,11 @@ create_tables(
 	dp->peers = rte_zmalloc("peers", config->max_peers * sizeof(*dp->peers), 0);
 	dp->free_ids = rte_malloc("peer ids", config->max_peers * sizeof(*dp->free_ids), 0);
 	dp->generations = rte_zmalloc("peer gens", config->max_peers * sizeof(uint32_t), 0);
+	dp->peer_chunks = rte_zmalloc(
+		"peer chunks", (config->max_peers / PEER_CHUNK + 1) * sizeof(*dp->peer_chunks), 0);
 	if (dp->rcu == NULL || dp->peers == NULL || dp->free_ids == NULL ||
-		dp->generations == NULL || sources_init(&dp->sources, config->max_peers) != 0 ||
+		dp->generations == NULL || dp->peer_chunks == NULL ||
+		sources_init(&dp->sources, config->max_peers) != 0 ||
 		index_table_init(&dp->index, config->max_peers * INDICES_PER_PEER) != 0) {
 		snprintf(err, err_size,
 			"no memory for %u peers; raise memory_mb or lower max_peers",
@@ -392,8 +395,8 @@ dataplane_destroy(struct dataplane *dp)
 	if (dp->rcu != NULL)
 		while (dataplane_reclaim(dp))
 			;
-	for (uint32_t id = 0; dp->peers != NULL && id < dp->max_peers; id++)
-		rte_free(atomic_load(&dp->peers[id]));
+	for (uint32_t i = 0; dp->peer_chunks != NULL && i <= dp->max_peers / PEER_CHUNK; i++)
+		rte_free(dp->peer_chunks[i].peers);
 	for (unsigned i = 0; i < dp->n_workers; i++)
 		worker_destroy(dp->workers[i]);
 	neigh_table_destroy(dp->neighbours);
@@ -404,6 +407,7 @@ dataplane_destroy(struct dataplane *dp)
 	rte_free(dp->peers);
 	rte_free(dp->free_ids);
 	rte_free(dp->generations);
+	rte_free(dp->peer_chunks);
 	if (dp->pool != NULL)
 		missing = rte_mempool_in_use_count(dp->pool);
 	rte_mempool_free(dp->pool);

@@ -103,6 +103,38 @@ wait_for_id(struct dataplane *dp)
 	return dp->n_free_ids > 0;
 }
 
+/*
+ * Peers are allocated by the chunk: rte_malloc puts 128 bytes in front of each
+ * allocation, as much as a peer is.
+ */
+static struct peer_dp *
+peer_take(struct dataplane *dp, uint32_t id)
+{
+	struct peer_chunk *chunk = &dp->peer_chunks[id / PEER_CHUNK];
+	struct peer_dp *peer;
+
+	if (chunk->peers == NULL)
+		chunk->peers = rte_zmalloc(
+			"peer_dp", PEER_CHUNK * sizeof(*chunk->peers), RTE_CACHE_LINE_SIZE);
+	if (chunk->peers == NULL)
+		return NULL;
+	chunk->n++;
+	peer = &chunk->peers[id % PEER_CHUNK];
+	memset(peer, 0, sizeof(*peer));
+	return peer;
+}
+
+static void
+peer_give_back(struct dataplane *dp, uint32_t id)
+{
+	struct peer_chunk *chunk = &dp->peer_chunks[id / PEER_CHUNK];
+
+	if (--chunk->n > 0)
+		return;
+	rte_free(chunk->peers);
+	chunk->peers = NULL;
+}
+
 struct peer_dp *
 dp_peer_publish(struct dataplane *dp, uint8_t iface)
 {
@@ -111,10 +143,11 @@ dp_peer_publish(struct dataplane *dp, uint8_t iface)
 
 	if (dp->n_free_ids == 0 && !wait_for_id(dp))
 		return NULL;
-	peer = rte_zmalloc("peer_dp", sizeof(*peer), RTE_CACHE_LINE_SIZE);
+	id = dp->free_ids[dp->n_free_ids - 1];
+	peer = peer_take(dp, id);
 	if (peer == NULL)
 		return NULL;
-	id = dp->free_ids[--dp->n_free_ids];
+	dp->n_free_ids--;
 	peer->id = id;
 	peer->generation = ++dp->generations[id];
 	peer->iface = iface;
@@ -170,6 +203,7 @@ static bool
 collect_retired(struct dataplane *dp)
 {
 	struct retired_peer **link = &dp->retired, *r;
+	uint32_t id;
 
 	while ((r = *link) != NULL) {
 		/* A full queue lets the peer's turn come before its sessions'. */
@@ -179,8 +213,9 @@ collect_retired(struct dataplane *dp)
 			continue;
 		}
 		*link = r->next;
-		dp->free_ids[dp->n_free_ids++] = r->peer->id;
-		rte_free(r->peer);
+		id = r->peer->id;
+		dp->free_ids[dp->n_free_ids++] = id;
+		peer_give_back(dp, id);
 		rte_free(r);
 	}
 	return dp->retired != NULL;

@@ -172,6 +172,15 @@ struct retired_peer {
 	_Atomic uint32_t pending; /* workers that still hold state of the id */
 };
 
+/* Peers of neighbouring ids. The fuzz harnesses have one a chunk, to see what outlives it. */
+#ifndef PEER_CHUNK
+#define PEER_CHUNK 64
+#endif
+struct peer_chunk {
+	struct peer_dp *peers; /* NULL: none is in use */
+	uint32_t n; /* in use */
+};
+
 #define LOCAL_MAX (PORT_MAX * (PORT_ADDR_MAX + 1))
 
 struct dataplane {
@@ -202,6 +211,7 @@ struct dataplane {
 	uint32_t *free_ids;
 	uint32_t n_free_ids;
 	uint32_t *generations; /* by id */
+	struct peer_chunk *peer_chunks; /* by id / PEER_CHUNK */
 	struct retired_peer *retired; /* grace period over, waiting for workers to confirm */
 	_Atomic uint64_t n_peers, n_sessions; /* any thread reads */
 	uint64_t control_drops[DROP_REASON_COUNT][IFACE_MAX + 1]; /* any thread reads */
