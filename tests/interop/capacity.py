@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 import threading
@@ -131,6 +132,7 @@ def rig(options, clients, **kw):
         # A hundred thousand peers are not gone in a moment on a busy machine.
         if made.gateway.process.stop(timeout=90) != 0:
             raise LabError(f"wgdp ended with an error: {made.gateway.process.tail()}")
+        shutil.rmtree(made.lab.dir, ignore_errors=True)
     finally:
         made.lab.close()
 
