@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -31,6 +32,7 @@
 #define PIECES_MAX 32
 #define REPLY_MAX (1u << 20)
 #define BODY_MAX 8192
+#define STARVED_S 15 /* half of the server's limit */
 #define REOPEN_AFTER 32 /* inputs: the journal grows with each, and a checkpoint takes 10 ms */
 
 int __real_fsync(int fd);
@@ -216,6 +218,7 @@ request(struct in *piece)
 		"GET", "PUT", "PATCH", "DELETE", "POST", "HEAD", "OPTIONS", "PUT"};
 	static char text[BODY_MAX + 1024];
 	uint8_t how = in_u8(piece);
+	time_t begun = time(NULL);
 	char path[256];
 	int fd, len;
 
@@ -233,7 +236,8 @@ request(struct in *piece)
 		turn();
 	close(fd);
 	check_secrets();
-	if ((how & 7) != 5)
+	/* Where others had all CPUs for long, the connection ended for being idle. */
+	if ((how & 7) != 5 && (reply_len > 0 || time(NULL) - begun < STARVED_S))
 		check_answer();
 }
 
