@@ -440,7 +440,7 @@ gateway_receive_ip(uint8_t port, unsigned queue, const struct rig_packet *ip)
 struct tally {
 	struct mbuf_counts mbufs;
 	uint64_t drops, after_replay;
-	uint64_t received[RIG_WORKERS_MAX][MAX_PEERS];
+	uint64_t received[MAX_PEERS];
 };
 
 static void
@@ -461,22 +461,25 @@ count(struct tally *t)
 			for (unsigned r = 0; r < RTE_DIM(after); r++)
 				t->after_replay += stats->drops[after[r]][counted[i]];
 		}
-		for (uint32_t id = 0; id < MAX_PEERS; id++)
-			t->received[w][id] = atomic_load(&rig_worker(w)->peers[id].rx_packets);
+	}
+	for (uint32_t id = 0; id < MAX_PEERS; id++) {
+		struct peer_dp *peer = atomic_load(&rig.dp->peers[id]);
+		struct dp_counters counters = {0};
+
+		if (peer != NULL)
+			dp_peer_counters(rig.dp, peer, &counters);
+		t->received[id] = counters.rx_packets;
 	}
 }
 
-/* A worker that has forgotten a peer counts from zero. */
+/* No peer comes or goes in between. */
 static uint64_t
 received_since(const struct tally *a, const struct tally *b)
 {
 	uint64_t n = 0;
 
-	for (unsigned w = 0; w < rig.n_workers; w++)
-		for (uint32_t id = 0; id < MAX_PEERS; id++)
-			n += b->received[w][id] >= a->received[w][id]
-				     ? b->received[w][id] - a->received[w][id]
-				     : b->received[w][id];
+	for (uint32_t id = 0; id < MAX_PEERS; id++)
+		n += b->received[id] - a->received[id];
 	return n;
 }
 
