@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -331,6 +332,7 @@ def recovery_once(bench, i):
         gateway.stop()
         for ns in (gw, far):
             ns.destroy()
+        time.sleep(3)  # the kernel clears them away later, with locks that the next one wants
 
 
 # Those that are about a running gateway with all peers, and two connected clients.
@@ -386,6 +388,7 @@ def main():
     for name in sweep(r"wgb(\d+)-.*", lambda m: not Path(f"/proc/{m[1]}").exists()):
         remove_sockets(name.split("-")[0])
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nothing is left behind
     directory = tempfile.mkdtemp(prefix="wgdp-control-bench-", dir=args.directory)
     lab = Lab(f"wgb{os.getpid()}-", directory)
     bench = None
@@ -396,11 +399,13 @@ def main():
         if args.json:
             Path(args.json).write_text(json.dumps(bench.rows.values, indent=1) + "\n")
     except LabError as e:
-        print(f"control-bench: {e}", file=sys.stderr)
+        print(f"control-bench: {e}\ncontrol-bench: its files are in {directory}", file=sys.stderr)
+        directory = None
         return 1
     finally:
         lab.close()
-    shutil.rmtree(directory, ignore_errors=True)
+        if directory is not None:
+            shutil.rmtree(directory, ignore_errors=True)
     return 0
 
 
