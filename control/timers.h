@@ -35,13 +35,13 @@
  * as an authenticated packet.
  */
 struct peer_traffic {
-	uint64_t last_rx_ns; /* any authenticated packet; may lag by 50 ms */
+	uint64_t last_rx_ns; /* any authenticated packet; to 16 us */
 	uint64_t last_tx_ns; /* likewise */
 	/* First data packet received that nothing was sent after. */
 	uint64_t rx_data_since_ns;
 	/* First data packet sent that nothing authenticated was received after. */
 	uint64_t tx_data_since_ns;
-	uint64_t last_rx_data_ns; /* may lag by 50 ms */
+	uint64_t last_rx_data_ns; /* to 16 us */
 };
 
 /* What timers_run() asks for; in the order in which to do it. */

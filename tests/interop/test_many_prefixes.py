@@ -23,7 +23,7 @@ INSIDE = "77.33.0.1"
 @pytest.fixture(scope="module")
 def big(bare):
     """A gateway with room for them, and c1 with nothing but its key."""
-    config = bare.config(memory_mb=2048)
+    config = bare.config(memory_mb=2560)
     config["dataplane"]["max_peers"] = 140000
     bare.make_wgdp(config=config, peers={}).start(timeout=60)
     bare.start_client("c1")
