@@ -82,6 +82,7 @@ def test_they_are_routed_by(filled):
 def test_showconf_goes_round_by_syncconf(filled):
     """... without the session noticing."""
     key = filled.clients["c1"].public_key
+    filled.expect_ping(filled.c1, LAN_HOST4, wait=10)
     before = wg_dump(filled.wg)[1][key]["latest_handshake"]
     file = filled.lab.dir / "shown.conf"
     file.write_text(run(["wg", "showconf", filled.wg], timeout=BOUND).stdout)
