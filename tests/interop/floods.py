@@ -118,14 +118,18 @@ class Scene(World):
             self.expect_ping(self.clients[client].ns, LAN_HOST4, wait=6)
         self.expect_ping(self.evil, GATEWAY, wait=6)
         self.raw = self.raw_client("raw", self.evil, EVIL, GATEWAY)
-        self.recorded = self.raw.initiation()
-        self.raw.send(self.recorded)
-        self.session = self.raw.finish(self.raw.receive(kind=RESPONSE))
+        self.record()
+        return self
+
+    def record(self):
+        """An initiation and packets of a session that lives for 180 s from now."""
+        before = self.gateway.show(self.wg, "raw")["rx_packets"]
+        self.recorded, self.session = self.shake(self.raw)
         self.packets = [self.session.data(b"") for _ in range(64)]
         for p in self.packets:
             self.raw.send(p)
-        wait_until(lambda: self.gateway.show(self.wg, "raw")["rx_packets"] == 64, 5, "64 packets")
-        return self
+        wait_until(lambda: self.gateway.show(self.wg, "raw")["rx_packets"] == before + 64, 5,
+                   "64 packets")
 
     def raw_client(self, name, ns, address, gateway):
         client = RawClient(ns, address, self.public_key, (gateway, PORT))
@@ -150,6 +154,11 @@ class Scene(World):
         body = (struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + bytes.fromhex("020000000000")
                 + _address(f"203.0.113.{100 + i}") + bytes(6) + _address(target))
         return self.frame(body.ljust(46, b"\0"), 0x0806, b"\xff" * 6)
+
+    def flood(self, name):
+        """One of them, with what a session needs that has not expired."""
+        self.record()
+        return next(f for f in self.floods() if f.name == name)
 
     def floods(self):
         mac1 = _hash(b"mac1----", base64.b64decode(self.public_key))
@@ -271,26 +280,34 @@ class Scene(World):
                 UdpStream(c2, "fd00:8::3", self.lan, LAN_HOST6, rate=rate),
                 PingStream(self.lab, c1, LAN_HOST4), PingStream(self.lab, c2, LAN_HOST4))]
 
+    @staticmethod
+    def shake(client, timeout=6):
+        """The initiation that was answered, and the session; None twice when none was in time.
+        It answers a cookie at once, which others may do as late as their timer of 5 s says."""
+        end = time.monotonic() + timeout
+        initiation = client.initiation()
+        client.send(initiation)
+        while True:
+            message = client.receive(max(end - time.monotonic(), 0.01))
+            if message is None:
+                return None, None
+            if message[0] == COOKIE_REPLY:
+                client.take_cookie(message)
+                initiation = client.initiation()
+                client.send(initiation)
+            elif message[0] == RESPONSE:
+                return initiation, client.finish(message)
+
     def connect(self, timeout=6):
-        """Milliseconds until a client that the gateway never met has a session. It answers a
-        cookie at once, which others may do as late as their timer of 5 s says."""
+        """Milliseconds until a client that the gateway never met has a session."""
         name, address = f"new{self.newcomers}", f"192.0.2.{100 + self.newcomers % 150}"
         # One whose MAC the gateway does not know either.
         self.c1.ip(f"addr replace {address}/24 dev eth0")
         client = self.raw_client(name, self.c1, address, "192.0.2.1")
         start = time.monotonic()
-        client.send(client.initiation())
-        while True:
-            left = timeout - (time.monotonic() - start)
-            message = client.receive(max(left, 0.01))
-            if message is None:
-                return None
-            if message[0] == COOKIE_REPLY:
-                client.take_cookie(message)
-                client.send(client.initiation())
-            elif message[0] == RESPONSE:
-                break
-        session = client.finish(message)
+        _, session = self.shake(client, timeout)
+        if session is None:
+            return None
         client.send(session.data())
         ms = (time.monotonic() - start) * 1000
         wait_until(lambda: self.gateway.show(self.wg, name)["session"], 5, "a session")
@@ -338,7 +355,7 @@ def main():
     parser = argparse.ArgumentParser(description="Floods against wgdp, as a table.")
     parser.add_argument("--seconds", type=float, default=10, help="each (10)")
     parser.add_argument("--rate", type=int, default=0, help="frames a second; 0: all that go (0)")
-    parser.add_argument("--only", help="this one")
+    parser.add_argument("--only", action="append", help="this one; may be given again")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     sweep(r"wgf-.*")
@@ -348,9 +365,10 @@ def main():
             scene = Scene(lab).start(options.workers)
             print(HEAD)
             print(row(scene.measure(None, options.seconds, 0)), flush=True)
-            for flood in scene.floods():
-                if options.only in (None, flood.name):
-                    print(row(scene.measure(flood, options.seconds, options.rate)), flush=True)
+            for name in [f.name for f in scene.floods()]:
+                if not options.only or name in options.only:
+                    print(row(scene.measure(scene.flood(name), options.seconds, options.rate)),
+                          flush=True)
             print(f"packet buffers in use: {scene.mbufs()}")
             print(f"exit status {scene.gateway.stop()}")
         finally:

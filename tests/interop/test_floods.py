@@ -20,8 +20,7 @@ NAMES = ["mac1-bad", "mac1-good", "mac1-good-one", "initiation-replay", "data-ra
 @pytest.fixture(scope="module")
 def scene(lab):
     made = Scene(lab).start()
-    made.floods_by_name = {f.name: f for f in made.floods()}
-    assert list(made.floods_by_name) == NAMES
+    assert [f.name for f in made.floods()] == NAMES
     yield made
     if made.gateway.alive():
         assert made.gateway.stop() == 0
@@ -35,7 +34,7 @@ def quiet(scene):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_flood(scene, quiet, name):
-    flood = scene.floods_by_name[name]
+    flood = scene.flood(name)
     sent, accounted, drops = scene.count_exactly(flood)
     # What waited inside may be dropped later: never more than was sent.
     assert sent - flood.kept <= accounted <= sent, drops
@@ -53,7 +52,7 @@ def test_flood(scene, quiet, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_minute_at_full_rate(scene, name):
     quiet = scene.measure(None, LONG_SECONDS / 6, 0)
-    result = scene.measure(scene.floods_by_name[name], LONG_SECONDS, 0)
+    result = scene.measure(scene.flood(name), LONG_SECONDS, 0)
     print(HEAD, row(quiet), row(result), sep="\n")
     assert result.lost <= quiet.lost, row(result)
     assert all(ms is not None and ms < 2000 for ms in result.connect_ms), row(result)
