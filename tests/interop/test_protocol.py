@@ -200,7 +200,8 @@ def test_roaming_to_and_fro_does_not_fill_the_log(gateway, made):
 
 def test_under_load_mac2_is_demanded(bare, gateway, made):
     client = made.make()
-    flood = RawClient(bare.c1, "192.0.2.2", bare.public_key, client.to)
+    bare.c1.ip("addr replace 192.0.2.77/24 dev eth0")  # a source has so many answers a second
+    flood = RawClient(bare.c1, "192.0.2.77", bare.public_key, client.to)
     messages = [flood.initiation() for _ in range(600)]
 
     def press():
