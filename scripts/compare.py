@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "interop"))
-from lab import Lab, LabError, iperf3, preflight, remove_sockets, sweep  # noqa: E402
+from lab import Lab, LabError, iperf3, set_stage  # noqa: E402
 from world import LAN_HOST4, World  # noqa: E402
 
 PROGRAMS = ("ip", "ss", "ethtool", "ping", "iperf3", "wg", "wireguard-go")
@@ -96,11 +96,8 @@ def main():
     parse.add_argument("--seconds", type=int, default=5)
     parse.add_argument("--json", metavar="FILE")
     args = parse.parse_args()
-    for line in preflight(PROGRAMS):
-        print(f"compare: {line}", file=sys.stderr)
+    if not set_stage("compare", PROGRAMS, "wgc"):
         return 1
-    for name in sweep(r"wgc(\d+)x\d+-.*", lambda m: not Path(f"/proc/{m[1]}").exists()):
-        remove_sockets(name.split("-")[0])
 
     worlds = {}
     try:

@@ -20,10 +20,9 @@ from statistics import median, quantiles
 
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "tests" / "interop"))
-from lab import (Lab, LabError, Process, UdpStream, UnixHttp, preflight, remove_sockets,  # noqa: E402
-                 run, silence, sweep, veth, wait_until)
-from test_blast import Blast, start_wgdp  # noqa: E402
-from test_recovery import sessions  # noqa: E402
+from blast import connect_and_be_silent, sessions, veth_pair  # noqa: E402
+from lab import (Lab, LabError, Process, UdpStream, UnixHttp, run, set_stage,  # noqa: E402
+                 wait_until)
 from world import LAN_HOST4, World  # noqa: E402
 
 PROGRAMS = ("ip", "ss", "ethtool", "ping", "wg", "wireguard-go")
@@ -306,31 +305,19 @@ def recovery(bench):
 
 
 def recovery_once(bench, i):
-    lab = bench.lab
-    gw, far = lab.netns(f"rg{i}"), lab.netns(f"rc{i}")
-    veth(far, "wan", gw, "wan")
-    silence(far, "wan")
-    silence(gw, "wan")
-    device = "net_af_packet0,iface=wan"
-    blast = Blast(lab, far, [device], None)
-    gateway = start_wgdp(lab, gw, [device], 4, blast, CLIENTS)
-    name = gateway.config["interfaces"][0]["name"]
-    player = Process(far, blast.argv("-t", "none", "--stay", 300, "--handshake-rate", 500,
-                                     "--handshake-window", 64, clients=CLIENTS),
-                     lab.dir / f"blast{i}.json")
+    gateway, blast = veth_pair(bench.lab, f"r{i}", CLIENTS)
+    player = connect_and_be_silent(gateway, blast, CLIENTS, bench.lab.dir / f"blast{i}.json", BOUND)
     try:
-        wait_until(lambda: sessions(gateway, name) == CLIENTS, BOUND, "all clients are connected")
-        time.sleep(1)  # the file of last endpoints is written every quarter of a second
         gateway.kill()
         began = time.monotonic()
         bench.rows.add("recovery: answers", bench.start_timed(gateway)[0])
-        wait_until(lambda: sessions(gateway, name) >= CLIENTS * 95 // 100, BOUND,
+        wait_until(lambda: sessions(gateway) >= CLIENTS * 95 // 100, BOUND,
                    "95 % of the sessions are back", every=0.02)
         bench.rows.add("recovery: 95 % back", time.monotonic() - began)
     finally:
         player.stop()
         gateway.stop()
-        for ns in (gw, far):
+        for ns in (gateway.ns, blast.ns):
             ns.destroy()
         time.sleep(3)  # the kernel clears them away later, with locks that the next one wants
 
@@ -382,11 +369,8 @@ def main():
                        "temporary files")
     parse.add_argument("--json", metavar="FILE")
     args = parse.parse_args()
-    for line in preflight(PROGRAMS):
-        print(f"control-bench: {line}", file=sys.stderr)
+    if not set_stage("control-bench", PROGRAMS, "wgb"):
         return 1
-    for name in sweep(r"wgb(\d+)-.*", lambda m: not Path(f"/proc/{m[1]}").exists()):
-        remove_sockets(name.split("-")[0])
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nothing is left behind
     directory = tempfile.mkdtemp(prefix="wgdp-control-bench-", dir=args.directory)

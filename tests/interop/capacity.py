@@ -20,7 +20,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import (Gateway, Lab, LabError, UnixHttp, genkey, memory_config, preflight, run, sweep,
+from blast import program
+from lab import (Gateway, Lab, LabError, UnixHttp, genkey, memory_config, run, set_stage,
                  wait_until)
 
 WAN, LAN, PORT = "172.16.0.", "10.20.0.", 51820
@@ -62,14 +63,10 @@ class Rig:
         self.gateway = Gateway(self.lab, self.ns, config, {self.name: []}, {self.name: key})
         self.gateway.write()
         if clients:
-            run([self.program(), "peers", "-k", self.seed, "-n", clients, "--inner", INNER,
+            run([program(), "peers", "-k", self.seed, "-n", clients, "--inner", INNER,
                  "--yaml", self.gateway.dir / "db.yaml"], timeout=120)
 
     made = 0
-
-    @staticmethod
-    def program():
-        return Gateway.program().parents[1] / "tests" / "pktgen" / "wg-blast"
 
     def devices(self, role):
         return [f"net_memif{i},role={role},id=0,socket-abstract=no,socket={s}"
@@ -78,7 +75,7 @@ class Rig:
     def blast_argv(self, *words):
         """Runs of one rig come one after the other; the gateway's ports stay."""
         ports = self.devices("client")
-        argv = [self.program(), "run", "-k", self.seed, "-n", self.clients, "--inner", INNER,
+        argv = [program(), "run", "-k", self.seed, "-n", self.clients, "--inner", INNER,
                 "-p", ports[0], "-a", f"{WAN}2/16", "-s", f"{WAN}1:{PORT}",
                 "--server-key", self.server_key, "--sources", SOURCES,
                 "--lan-port", ports[1], "--lan-address", f"{LAN}2/16", "--lan-next-hop", f"{LAN}1",
@@ -242,15 +239,8 @@ def report_drops(r, before):
 
 
 def totals(r):
-    sums, after = {}, ""
-    while after is not None:
-        page = r.api(f"/v1/interfaces/{r.name}/peers?limit=1000" + (f"&after={after}" if after
-                                                                     else ""))
-        for p in page["peers"]:
-            for k in ("rx_packets", "tx_packets"):
-                sums[k] = sums.get(k, 0) + p[k]
-        after = page["next"]
-    return sums
+    peers = list(r.gateway.list_peers(r.name))
+    return {k: sum(p[k] for p in peers) for k in ("rx_packets", "tx_packets")}
 
 
 def rekeys(options):
@@ -415,11 +405,8 @@ def main():
     for name in options.figures:
         if name not in by_name:
             parser.error(f"{name}: not one of {', '.join(by_name)}")
-    lacks = preflight(("ip", "wg"))
-    if lacks:
-        print(f"capacity: {lacks[0]}", file=sys.stderr)
+    if not set_stage("capacity", ("ip", "wg"), "wgt"):
         return 1
-    sweep(r"wgt(\d+)x\d+-.*", lambda match: not Path(f"/proc/{match[1]}").exists())
     status = 0
     for name in options.figures or [f.__name__ for f in FIGURES if f is not soak]:
         status |= by_name[name](options) or 0

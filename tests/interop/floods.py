@@ -16,6 +16,7 @@ import json
 import os
 import struct
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ from lab import (REPO, LabError, PingStream, UdpStream, memory_config, silence, 
 from raw_client import COOKIE_REPLY, RESPONSE, RawClient, _hash
 from world import LAN_HOST4, LAN_HOST6, PORT, World, port_device
 
+PROGRAMS = ("ip", "ethtool", "ping", "wg", "wireguard-go")
 GATEWAY6 = "2001:db8:3::1"
 GATEWAY, ROUTER, EVIL = "203.0.113.1", "203.0.113.254", "203.0.113.9"
 WIDE = "10.8.64.0/18"         # a peer's that never answers
@@ -351,16 +353,17 @@ def main():
     import argparse
     import tempfile
 
-    from lab import Lab, sweep
+    from lab import Lab, set_stage
     parser = argparse.ArgumentParser(description="Floods against wgdp, as a table.")
     parser.add_argument("--seconds", type=float, default=10, help="each (10)")
     parser.add_argument("--rate", type=int, default=0, help="frames a second; 0: all that go (0)")
     parser.add_argument("--only", action="append", help="this one; may be given again")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
-    sweep(r"wgf-.*")
+    if not set_stage("floods", PROGRAMS, "wgf"):
+        return 1
     with tempfile.TemporaryDirectory(prefix="wgdp-floods-") as directory:
-        lab = Lab("wgf-", directory)
+        lab = Lab(f"wgf{os.getpid()}-", directory)
         try:
             scene = Scene(lab).start(options.workers)
             print(HEAD)
@@ -373,7 +376,8 @@ def main():
             print(f"exit status {scene.gateway.stop()}")
         finally:
             lab.close()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -16,6 +16,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -448,6 +449,14 @@ class Gateway:
             raise LabError(f"/v1/drops does not know {reason}")
         return sum(d["packets"] for d in rows)
 
+    def list_peers(self, interface, page=1000):
+        """All peers of an interface, asked for by pages."""
+        after = ""
+        while after is not None:
+            got = self.api("GET", f"/v1/interfaces/{interface}/peers?limit={page}{after}")
+            yield from got["peers"]
+            after = got["next"] and f"&after={got['next']}"
+
     def show(self, interface, peer):
         return self.api("GET", f"/v1/interfaces/{interface}/peers/{peer}")
 
@@ -528,6 +537,18 @@ def sweep(pattern, owner_gone=lambda match: True):
             gone.append(name)
     sweep_runtime_dirs()
     return gone
+
+
+def set_stage(script, programs, prefix):
+    """What scripts do before they measure: False, with a line for the user, where this machine
+    lacks something; and what ended runs have left goes, by the names that their labs had:
+    PREFIX, the process, and more."""
+    for line in preflight(programs):
+        print(f"{script}: {line}", file=sys.stderr)
+        return False
+    for name in sweep(rf"{prefix}(\d+)[x-].*", lambda m: not Path(f"/proc/{m[1]}").exists()):
+        remove_sockets(name.split("-")[0])
+    return True
 
 
 def sweep_runtime_dirs():

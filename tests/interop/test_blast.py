@@ -14,58 +14,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab import Gateway, LabError, WireguardGo, genkey, memory_config, run, silence, veth
+from blast import BITS, CLIENTS, GW_INNER, WAN, Blast, program, start_wgdp
+from lab import WireguardGo, genkey, run, silence, veth
 
 # Zero loss in real time wants a machine that is not busy with other tests beside it.
 pytestmark = pytest.mark.long
 
-CLIENTS = 300
-INNER = {4: "10.8.1.0", 6: "fd00:8::1:0"}
-GW_INNER = {4: "10.8.0.1", 6: "fd00:8::1"}
-WAN = {4: "172.16.0.", 6: "2001:db8:1::"}
-LAN = {4: "10.20.0.", 6: "fd00:20::"}
-BITS = {4: 16, 6: 64}
 INITIATION, RESPONSE, KEEPALIVE = 148, 92, 32  # bytes
-
-
-def program():
-    path = Gateway.program().parents[1] / "tests" / "pktgen" / "wg-blast"
-    if not path.exists():
-        raise LabError(f"{path} is missing: run scripts/build")
-    return path
-
-
-class Blast:
-    """The generator's side of one topology: its keys, its ports, its runs."""
-
-    def __init__(self, lab, ns, devices, server_key, family=4):
-        self.lab, self.ns, self.devices, self.family = lab, ns, devices, family
-        self.server_key = server_key
-        self.seed = lab.dir / f"seed{lab.serial()}"
-
-    def peers(self, option, clients=None, psk=True):
-        file = self.lab.dir / f"peers{self.lab.serial()}"
-        run([program(), "peers", "-k", self.seed, "-n", clients or CLIENTS, "--inner", INNER[self.family],
-             option, file, *(["--psk"] if psk else [])])
-        return file
-
-    def argv(self, *more, clients=CLIENTS):
-        wan, lan, f = WAN[self.family], LAN[self.family], self.family
-        server = f"{wan}1:51820" if f == 4 else f"[{wan}1]:51820"
-        argv = [program(), "run", "-k", self.seed, "-n", clients, "--psk", "--inner", INNER[f],
-                "-p", self.devices[0], "-a", f"{wan}2/{BITS[f]}", "-s", server,
-                "--server-key", self.server_key, "--json", "--progress", "0"]
-        if len(self.devices) > 1:
-            argv += ["--lan-port", self.devices[1], "--lan-address", f"{lan}2/{BITS[f]}",
-                     "--lan-next-hop", f"{lan}1"]
-        return [*argv, *more]
-
-    def run(self, *more, **kw):
-        """Its report. Exit status 0 with --strict means that nothing at all was lost."""
-        argv = [str(a) for a in self.argv("--strict", *more, **kw)]
-        done = self.ns.run(argv, check=False, timeout=90)
-        assert done.returncode == 0, f"{done.returncode}: {done.stderr}{done.stdout}"
-        return json.loads(done.stdout)
 
 
 def complete(report, clients=CLIENTS):
@@ -95,35 +50,12 @@ def wg_bytes(report):
 
 
 def totals(gateway, interface, keys=("rx_bytes", "tx_bytes", "rx_packets", "tx_packets")):
-    peers, after = [], ""
-    while after is not None:
-        page = gateway.api("GET", f"/v1/interfaces/{interface}/peers?limit=100"
-                           + (f"&after={after}" if after else ""))
-        peers += page["peers"]
-        after = page["next"]
+    peers = list(gateway.list_peers(interface, page=100))
     assert len(peers) == CLIENTS
     return {k: sum(p[k] for p in peers) for k in keys}
 
 
 # ---- wgdp ------------------------------------------------------------------------------
-
-
-def start_wgdp(lab, ns, devices, family, blast, clients=None):
-    name = lab.name(f"b{family}")
-    key = genkey()
-    blast.server_key = key[1]
-    ports = [{"name": n, "device": d, "mtu": 1500, "addresses": [f"{a}1/{BITS[family]}"]}
-             for n, d, a in zip(("wan", "lan"), devices, (WAN[family], LAN[family]))]
-    config = memory_config(lab.dir, [{
-        "name": name, "private_key_file": "key", "listen_port": 51820, "mtu": 1420,
-        "addresses": [f"{GW_INNER[family]}/{BITS[family]}"], "hairpin": "allow",
-        "peer_db": "db.yaml"}], ports)
-    config["control"]["socket"] = str(lab.dir / f"{name}.sock")
-    # The clients' network is behind one station, so nobody asks for 300 neighbours.
-    far = {4: "198.18.0.0/16", 6: "2001:db8:99::/64"}[family]
-    config["routes"] = [{"to": far, "via": f"{WAN[family]}2"}]
-    peers = yaml.safe_load(blast.peers("--yaml", clients).read_text())["peers"]
-    return Gateway(lab, ns, config, {name: peers}, {name: key}).write().start()
 
 
 FAR = {4: "198.18.1.0", 6: "2001:db8:99::1:0"}

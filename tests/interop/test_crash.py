@@ -25,13 +25,7 @@ def put(gateway, interface, number):
 
 
 def names(gateway, interface):
-    out, after = {}, ""
-    while after is not None:
-        page = gateway.api("GET", f"/v1/interfaces/{interface}/peers?limit=1000"
-                           + (f"&after={after}" if after else ""))
-        out.update({p["name"]: p for p in page["peers"]})
-        after = page["next"]
-    return out
+    return {p["name"]: p for p in gateway.list_peers(interface)}
 
 
 @pytest.mark.parametrize("kills", (4, pytest.param(40, marks=pytest.mark.long)))
