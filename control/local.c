@@ -182,9 +182,15 @@ answer(struct local *l, struct rte_mbuf *m, uint16_t len, const struct rte_ether
 	meta->peer_id = PKT_NO_PEER;
 	meta->kind = PKT_INJECT_INNER;
 	if (back != NULL) {
-		struct rte_ether_hdr *eth =
-			(struct rte_ether_hdr *)(void *)rte_pktmbuf_prepend(m, sizeof(*eth));
+		struct rte_ether_hdr *eth;
 
+		/* Workers look at the length of what they route only. */
+		if (len > l->ports->port[port].mtu) {
+			count(l, DROP_over_mtu, m);
+			rte_pktmbuf_free(m);
+			return;
+		}
+		eth = (struct rte_ether_hdr *)(void *)rte_pktmbuf_prepend(m, sizeof(*eth));
 		eth->dst_addr = *back;
 		eth->src_addr = l->ports->port[port].mac;
 		eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6);

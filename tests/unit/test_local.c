@@ -119,6 +119,7 @@ setup(void **state)
 	ports.n = 1;
 	p->mac = gw_mac;
 	p->tx_worker = 1;
+	p->mtu = 1500;
 	ip_prefix_parse(&p->addresses[0], "10.20.0.1/24");
 	ip_prefix_parse(&p->addresses[1], "fd00:20::1/64");
 	ip_prefix_parse(&p->addresses[2], "fe80::ff:fe00:1/64");
@@ -309,6 +310,12 @@ test_link_local_echo_goes_back(void **state)
 	local_poll(l, now);
 	assert_int_equal(n_injected, 0);
 	assert_int_equal(drops[DROP_local_unhandled], 1);
+	/* Whoever sends more than the link's MTU gets no such answer. */
+	ports.port[0].mtu = 55;
+	punt(PKT_PUNT_LOCAL, p, echo6(p, "fe80::22", "fe80::ff:fe00:1"), &gw_mac);
+	local_poll(l, now);
+	assert_int_equal(n_injected, 0);
+	assert_int_equal(drops[DROP_over_mtu], 1);
 }
 
 static void
