@@ -123,7 +123,7 @@ secret_of(struct cookie_checker *c, uint64_t now_ns)
 static size_t
 source_bytes(uint8_t out[SOURCE_LEN_MAX], const struct ip_endpoint *source)
 {
-	size_t len = source->addr.family == IP_V4 ? 4 : 16;
+	size_t len = ip_addr_len(source->addr.family);
 
 	memcpy(out, source->addr.bytes, len);
 	out[len] = source->port >> 8;

@@ -18,7 +18,7 @@ to_number(const struct ip_addr *a)
 {
 	number v = 0;
 
-	for (unsigned i = 0; i < (a->family == IP_V4 ? 4 : 16); i++)
+	for (unsigned i = 0; i < ip_addr_len(a->family); i++)
 		v = v << 8 | a->bytes[i];
 	return v;
 }

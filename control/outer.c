@@ -103,10 +103,8 @@ outer_parse(struct rte_mbuf *m, struct ip_endpoint *from, struct ip_endpoint *to
 	const uint8_t *message = rte_pktmbuf_mtod(m, const uint8_t *);
 	const uint8_t *ip = message - (meta->wg_off - meta->l3_off);
 	const struct rte_udp_hdr *udp = (const void *)(message - sizeof(*udp));
-	bool v4 = meta->family == IP_V4;
-	unsigned len = v4 ? 4 : 16;
-	const uint8_t *src = ip + (v4 ? offsetof(struct rte_ipv4_hdr, src_addr)
-				      : offsetof(struct rte_ipv6_hdr, src_addr));
+	const uint8_t *src = ip_header_source(meta->family, ip);
+	unsigned len = ip_addr_len(meta->family);
 
 	*from = (struct ip_endpoint){.addr.family = meta->family};
 	*to = *from;

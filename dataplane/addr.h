@@ -57,6 +57,20 @@ bool ip_prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b);
 struct ip_prefix ip_prefix_network(const struct ip_prefix *p);
 bool ip_prefix_contains(const struct ip_prefix *p, const struct ip_addr *a);
 
+/* Bytes of an address of this family. */
+static inline unsigned
+ip_addr_len(uint8_t family)
+{
+	return family == IP_V4 ? 4 : 16;
+}
+
+/* Where an IP header has its source address (RFC 791, RFC 8200); the destination's follows. */
+static inline const uint8_t *
+ip_header_source(uint8_t family, const uint8_t *header)
+{
+	return header + (family == IP_V4 ? 12 : 8);
+}
+
 /* fe80::/10 (RFC 4291, section 2.5.6). address: 16 bytes in network order. */
 static inline bool
 ipv6_is_link_local(const uint8_t *address)

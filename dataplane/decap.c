@@ -181,7 +181,7 @@ seen_there(const struct session *s, const struct rx_data *d)
 
 	if (unlikely(d->family != IP_V4))
 		return same_endpoint(&s->peer->endpoint, d);
-	memcpy(&addresses, d->l3 + offsetof(struct rte_ipv4_hdr, src_addr), sizeof(addresses));
+	memcpy(&addresses, ip_header_source(IP_V4, d->l3), sizeof(addresses));
 	return addresses == s->seen_addresses &&
 	       atomic_load_explicit(&s->seen_port, memory_order_relaxed) ==
 		       (SESSION_SEEN | udp->src_port);
@@ -193,9 +193,8 @@ learn_endpoint(struct worker *w, struct session *s, const struct rx_data *d)
 {
 	struct peer_dp *peer = s->peer;
 	const struct rte_udp_hdr *udp = (const void *)(d->wg - sizeof(*udp));
-	unsigned len = d->family == IP_V4 ? 4 : 16;
-	const uint8_t *src = d->l3 + (d->family == IP_V4 ? offsetof(struct rte_ipv4_hdr, src_addr)
-							 : offsetof(struct rte_ipv6_hdr, src_addr));
+	const uint8_t *src = ip_header_source(d->family, d->l3);
+	unsigned len = ip_addr_len(d->family);
 	const struct endpoint_dp *known = &peer->endpoint;
 	struct endpoint_dp now = {.family = d->family, .port_be = udp->src_port};
 	struct ip_addr addr = {.family = d->family};
@@ -227,7 +226,7 @@ compare_endpoint(struct worker *w, struct session *s, const struct rx_data *d)
 	uint32_t seen = 0;
 
 	if (d->family == IP_V4) {
-		memcpy(&s->seen_addresses, d->l3 + offsetof(struct rte_ipv4_hdr, src_addr),
+		memcpy(&s->seen_addresses, ip_header_source(IP_V4, d->l3),
 			sizeof(s->seen_addresses));
 		seen = SESSION_SEEN | udp->src_port;
 	}
@@ -331,34 +330,24 @@ inner_length(const uint8_t *ip, uint32_t have, uint8_t *family)
 {
 	const struct rte_ipv4_hdr *v4 = (const void *)ip;
 	const struct rte_ipv6_hdr *v6 = (const void *)ip;
-	uint32_t total;
+	uint32_t header_len, total;
 
-	if (likely(have >= sizeof(*v4) && ip[0] == 0x45)) { /* IPv4 without options */
+	if (unlikely(have < sizeof(*v4)))
+		return 0;
+	if (likely(ip[0] >> 4 == 4)) {
 		*family = IP_V4;
+		header_len = (ip[0] & 0x0f) * 4;
 		total = rte_be_to_cpu_16(v4->total_length);
-		return likely(total >= sizeof(*v4) && total <= have) ? total : 0;
-	}
-	if (have >= sizeof(*v4) && ip[0] >> 4 == 4) {
-		uint32_t header_len = (ip[0] & 0x0f) * 4;
-
-		*family = IP_V4;
-		total = rte_be_to_cpu_16(v4->total_length);
-		return header_len >= sizeof(*v4) && total >= header_len && total <= have ? total
-											 : 0;
-	}
-	if (have >= sizeof(*v6) && ip[0] >> 4 == 6) {
+	} else if (ip[0] >> 4 == 6 && have >= sizeof(*v6)) {
 		*family = IP_V6;
-		total = sizeof(*v6) + rte_be_to_cpu_16(v6->payload_len);
-		return total <= have ? total : 0;
+		header_len = sizeof(*v6);
+		total = header_len + rte_be_to_cpu_16(v6->payload_len);
+	} else {
+		return 0;
 	}
-	return 0;
-}
-
-static inline const uint8_t *
-inner_source(uint8_t family, const uint8_t *ip)
-{
-	return ip + (family == IP_V4 ? offsetof(struct rte_ipv4_hdr, src_addr)
-				     : offsetof(struct rte_ipv6_hdr, src_addr));
+	if (unlikely(header_len < sizeof(*v4) || total < header_len || total > have))
+		return 0;
+	return total;
 }
 
 /* After authentication: replay, endpoint, keepalive, inner length. */
@@ -397,7 +386,7 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 		worker_drop(w, m, DROP_ecn_invalid, d->iface);
 		return;
 	}
-	fib_burst_add(&out->sources, family, inner_source(family, op->data));
+	fib_burst_add(&out->sources, family, ip_header_source(family, op->data));
 	m->data_off = (uint16_t)(op->data - (uint8_t *)m->buf_addr);
 	m->data_len = m->pkt_len = len;
 	out->packet[out->n++] = (struct fwd_packet){

@@ -98,12 +98,12 @@ static bool
 martian_source(const struct fwd_packet *p)
 {
 	const uint8_t *ip = p->ip;
-	const uint8_t *src6 = ip + offsetof(struct rte_ipv6_hdr, src_addr);
+	const uint8_t *src6 = ip_header_source(IP_V6, ip);
 	uint64_t high, low;
 	uint8_t first;
 
 	if (p->family == IP_V4) {
-		first = ip[offsetof(struct rte_ipv4_hdr, src_addr)];
+		first = *ip_header_source(IP_V4, ip);
 		return first == 0 || first == 127 || first >= 224;
 	}
 	memcpy(&high, src6, sizeof(high));

@@ -35,7 +35,7 @@ hop_addr(const struct next_hop *hop)
 {
 	struct ip_addr a = {.family = hop->family};
 
-	memcpy(a.bytes, hop->addr, hop->family == IP_V4 ? 4 : 16);
+	memcpy(a.bytes, hop->addr, ip_addr_len(hop->family));
 	return a;
 }
 

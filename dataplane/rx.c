@@ -48,10 +48,7 @@ punt_handshake(struct worker *w, const struct port *port, const struct rx_data *
 	const uint8_t *frame = rte_pktmbuf_mtod(d->m, const uint8_t *);
 	struct ip_addr source = {.family = d->family};
 
-	if (d->family == IP_V4)
-		memcpy(source.bytes, d->l3 + offsetof(struct rte_ipv4_hdr, src_addr), 4);
-	else
-		memcpy(source.bytes, d->l3 + offsetof(struct rte_ipv6_hdr, src_addr), 16);
+	memcpy(source.bytes, ip_header_source(d->family, d->l3), ip_addr_len(d->family));
 	*meta = (struct pkt_meta){
 		.kind = PKT_PUNT_HANDSHAKE,
 		.port = port->id,

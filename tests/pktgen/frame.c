@@ -28,7 +28,7 @@ frame_write_ether(uint8_t *at, const struct rte_ether_addr *from_mac,
 static uint64_t
 pseudo_sum(const struct ip_addr *from, const struct ip_addr *to, size_t len)
 {
-	size_t n = from->family == IP_V4 ? 4 : 16;
+	size_t n = ip_addr_len(from->family);
 
 	return checksum_sum(from->bytes, n) + checksum_sum(to->bytes, n) + htons((uint16_t)len) +
 	       htons(IPPROTO_UDP);

@@ -46,7 +46,7 @@ static struct client *
 find_addressee(struct traffic *t, const struct ip_endpoint *to)
 {
 	const struct ip_addr *a = &to->addr, *first = &t->clients[0].source.addr;
-	size_t len = a->family == IP_V4 ? 4 : 16;
+	size_t len = ip_addr_len(a->family);
 	uint32_t at = 0, base = 0, number;
 	struct client *c;
 

@@ -64,7 +64,7 @@ addr_of(uint8_t family, const void *bytes)
 {
 	struct ip_addr a = {.family = family};
 
-	memcpy(a.bytes, bytes, family == IP_V4 ? 4 : 16);
+	memcpy(a.bytes, bytes, ip_addr_len(family));
 	return a;
 }
 

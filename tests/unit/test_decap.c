@@ -556,7 +556,7 @@ test_inside_that_is_no_ip_packet(void **state)
 	struct rig_packet inner, message;
 	struct rig_ip what = to_lan(64);
 
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < 9; i++) {
 		rig_ip(&inner, &what);
 		switch (i) {
 		case 0: /* longer than what was sealed */
@@ -577,6 +577,19 @@ test_inside_that_is_no_ip_packet(void **state)
 			break;
 		case 5: /* less than an IPv4 header */
 			inner.len = 16;
+			break;
+		case 6: /* with options, longer than what was sealed */
+			inner.data[0] = 0x46;
+			inner.data[3] = 81;
+			break;
+		case 7: /* with options, shorter than its header */
+			inner.data[0] = 0x46;
+			inner.data[3] = 23;
+			break;
+		case 8: /* an IPv6 payload longer than what was sealed */
+			inner.data[0] = 0x60;
+			inner.data[4] = 0;
+			inner.data[5] = 41;
 			break;
 		}
 		rig_seal(&message, &p, p.s.next_counter++, inner.data, inner.len);

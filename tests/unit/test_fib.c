@@ -136,7 +136,7 @@ random_addr(uint8_t family)
 {
 	static const uint8_t octets[] = {0, 1, 127, 128, 255};
 	struct ip_addr a = {.family = family};
-	unsigned len = family == IP_V4 ? 4 : 16;
+	unsigned len = ip_addr_len(family);
 
 	a.bytes[0] = family == IP_V4 ? 10 : 0x20;
 	/* Octets that all prefixes share most of the time, so that they nest. */
