@@ -2,17 +2,10 @@
 #include "control/seen_set.h"
 
 #include <sodium.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SIZE_FIRST 64
-
-struct seen_slot {
-	uint64_t hash[2];
-	uint64_t number;
-	bool used;
-};
 
 void
 seen_init(struct seen_set *s)

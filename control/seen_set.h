@@ -8,10 +8,15 @@
 #ifndef CONTROL_SEEN_SET_H
 #define CONTROL_SEEN_SET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct seen_slot;
+struct seen_slot {
+	uint64_t hash[2];
+	uint64_t number;
+	bool used;
+};
 
 struct seen_set {
 	struct seen_slot *slots; /* a power of two of them, at most half in use */
