@@ -49,16 +49,12 @@ handshake_tell(const struct peer *peer, enum event_type type, const struct ip_en
 static bool
 may_log(struct control *c, uint64_t now)
 {
-	uint64_t second = now / NS_PER_SEC;
+	uint32_t left_out;
+	bool allowed = per_second_allow(&c->peer_lines, PEER_LINES_A_SECOND, now, &left_out);
 
-	if (second != c->peer_log_second) {
-		if (c->peer_log_lines > PEER_LINES_A_SECOND)
-			log_info("%u more lines about peers were left out: the events have them",
-				c->peer_log_lines - PEER_LINES_A_SECOND);
-		c->peer_log_second = second;
-		c->peer_log_lines = 0;
-	}
-	return c->peer_log_lines++ < PEER_LINES_A_SECOND;
+	if (left_out > 0)
+		log_info("%u more lines about peers were left out: the events have them", left_out);
+	return allowed;
 }
 
 static uint64_t

@@ -21,14 +21,9 @@ log_rejected(
 	const struct received *r, enum drop_reason reason, const struct peer *peer, const char *why)
 {
 	struct control *c = r->c;
-	uint64_t second = r->now_ns / NS_PER_SEC;
 
 	dataplane_count_drop(c->dp, reason, r->iface_id);
-	if (second != c->reject_log_second) {
-		c->reject_log_second = second;
-		c->reject_log_lines = 0;
-	}
-	if (c->reject_log_lines++ >= REJECT_LINES_A_SECOND)
+	if (!per_second_allow(&c->reject_lines, REJECT_LINES_A_SECOND, r->now_ns, NULL))
 		return false;
 	log_warn("%s: rejected handshake from %s: %s",
 		peer != NULL ? peer_label(peer) : r->iface->name, handshake_endpoint_text(&r->from),
@@ -60,7 +55,6 @@ static void
 tell_unknown(const struct received *r, const struct noise_initiation_job *job)
 {
 	struct control *c = r->c;
-	uint64_t second = r->now_ns / NS_PER_SEC;
 	struct noise_initiation_job copy = *job;
 	struct noise_peer stranger;
 	struct event e = {.type = EVENT_unknown_key,
@@ -69,11 +63,7 @@ tell_unknown(const struct received *r, const struct noise_initiation_job *job)
 		.has_key = true};
 	bool proper;
 
-	if (second != c->unknown_second) {
-		c->unknown_second = second;
-		c->unknown_in_second = 0;
-	}
-	if (c->unknown_in_second++ >= UNKNOWN_A_SECOND)
+	if (!per_second_allow(&c->unknown, UNKNOWN_A_SECOND, r->now_ns, NULL))
 		return;
 	memcpy(e.public_key, job->in.remote_static, sizeof(e.public_key));
 	noise_peer_init(&stranger, e.public_key, NULL);

@@ -114,6 +114,21 @@ reply_limiter_allow(struct reply_limiter *l, uint16_t bucket, uint64_t now_ns)
 }
 
 bool
+per_second_allow(struct per_second *p, uint32_t most, uint64_t now_ns, uint32_t *refused)
+{
+	uint64_t second = now_ns / NS_PER_SEC;
+
+	if (refused != NULL)
+		*refused = 0;
+	if (second != p->second) {
+		if (refused != NULL && p->asked > most)
+			*refused = p->asked - most;
+		*p = (struct per_second){.second = second};
+	}
+	return p->asked++ < most;
+}
+
+bool
 under_load_update(struct under_load *u, unsigned queued, unsigned capacity, uint64_t now_ns)
 {
 	unsigned threshold = (capacity + 7) / 8; /* rounded up: an empty queue is no load */

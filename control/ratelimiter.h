@@ -44,6 +44,18 @@ struct reply_limiter {
 bool reply_limiter_allow(struct reply_limiter *l, uint16_t bucket, uint64_t now_ns);
 
 /* Starts as all zero. */
+struct per_second {
+	uint64_t second;
+	uint32_t asked; /* in this second */
+};
+
+/*
+ * Is this among the first `most` of its second? Where it is the first of a new
+ * one, *refused (unless NULL) is how many were not in the second before; else 0.
+ */
+bool per_second_allow(struct per_second *p, uint32_t most, uint64_t now_ns, uint32_t *refused);
+
+/* Starts as all zero. */
 struct under_load {
 	uint64_t until_ns;
 };

@@ -57,14 +57,11 @@ struct control {
 	struct under_load load;
 	struct reply_limiter replies;
 	/* Lines about refused handshakes: so many a second, the rest is only counted. */
-	uint64_t reject_log_second;
-	uint32_t reject_log_lines;
+	struct per_second reject_lines;
 	/* Likewise those about peers that connect and go, whom events tell of. */
-	uint64_t peer_log_second;
-	uint32_t peer_log_lines;
+	struct per_second peer_lines;
 	/* Initiations from unknown keys: so many a second are looked at more closely. */
-	uint64_t unknown_second;
-	uint32_t unknown_in_second;
+	struct per_second unknown;
 	struct recovery recovery;
 	struct request_queue requests;
 	struct events *events;

@@ -170,6 +170,22 @@ replies_to_a_bucket_are_bounded_each_second(void **state)
 }
 
 static void
+so_many_a_second_and_how_many_were_more(void **state)
+{
+	struct per_second p = {0};
+	uint32_t refused;
+
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(per_second_allow(&p, 3, T0 + i, NULL), i < 3);
+	assert_true(per_second_allow(&p, 3, T0 + NS_PER_SEC, &refused));
+	assert_int_equal(refused, 2);
+	assert_true(per_second_allow(&p, 3, T0 + NS_PER_SEC, &refused));
+	assert_int_equal(refused, 0);
+	assert_true(per_second_allow(&p, 3, T0 + 2 * NS_PER_SEC, &refused));
+	assert_int_equal(refused, 0);
+}
+
+static void
 cookie_threshold_is_an_eighth_of_the_queue_for_a_second(void **state)
 {
 	struct under_load u = {0};
@@ -212,6 +228,7 @@ main(void)
 		cmocka_unit_test(ten_thousand_clients_at_once_are_served),
 		cmocka_unit_test(freed_places_do_not_double_a_source),
 		cmocka_unit_test(replies_to_a_bucket_are_bounded_each_second),
+		cmocka_unit_test(so_many_a_second_and_how_many_were_more),
 		cmocka_unit_test(cookie_threshold_is_an_eighth_of_the_queue_for_a_second),
 		cmocka_unit_test(load_begins_in_tiny_queues_too_but_not_in_empty_ones),
 	};
