@@ -185,6 +185,24 @@ rig_client_initiation(struct rig_client *c)
 	return msg;
 }
 
+struct message_initiation
+rig_junk_initiation(void)
+{
+	struct message_initiation msg = {.type_le = htole32(MESSAGE_INITIATION)};
+	struct cookie_peer macs;
+
+	cookie_peer_init(&macs, rig_control->ifaces[0].identity.static_public);
+	crypto_random(msg.ephemeral, sizeof(msg.ephemeral));
+	cookie_add_macs(&macs, &msg, sizeof(msg), dp_now_ns());
+	return msg;
+}
+
+void
+rig_under_load(void)
+{
+	rig_control->load.until_ns = dp_now_ns() + 3600 * NS_PER_SEC;
+}
+
 void
 rig_expect_message(enum message_type type, const char *to, void *out, uint16_t len)
 {

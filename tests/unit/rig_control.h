@@ -59,6 +59,10 @@ uint64_t rig_wall_ns(void);
 void rig_send_from(const char *from, const char *to, const void *message, uint16_t len);
 /* Not sent yet. The pause that the gateway demands between two is taken as over. */
 struct message_initiation rig_client_initiation(struct rig_client *c);
+/* An initiation with a good mac1 and nothing else in it that is. */
+struct message_initiation rig_junk_initiation(void);
+/* The gateway demands cookies from now on. */
+void rig_under_load(void);
 /* The next message that left by wan0 is of that type and goes to that endpoint. */
 void rig_expect_message(enum message_type type, const char *to, void *out, uint16_t len);
 /* Keys and indices of a session, the client's way round, into its wire. */

@@ -9,27 +9,15 @@
 
 #define FROM "203.0.113.5:7777"
 
-static void
-loaded(void)
-{
-	rig_control->load.until_ns = dp_now_ns() + 3600 * NS_PER_SEC;
-}
-
 /* Good mac1s from n sources; mac2 is none, or invented. */
 static void
 flood(unsigned n, bool mac2)
 {
-	struct rig_client nobody;
-	struct message_initiation msg;
 	char from[IP_ENDPOINT_STRLEN];
 
-	memset(&nobody, 0, sizeof(nobody));
-	cookie_peer_init(&nobody.macs, rig_control->ifaces[0].identity.static_public);
 	for (unsigned i = 0; i < n; i++) {
-		memset(&msg, 0, sizeof(msg));
-		msg.type_le = htole32(MESSAGE_INITIATION);
-		crypto_random(msg.ephemeral, sizeof(msg.ephemeral));
-		cookie_add_macs(&nobody.macs, &msg, sizeof(msg), dp_now_ns());
+		struct message_initiation msg = rig_junk_initiation();
+
 		msg.macs.mac2[0] = mac2;
 		snprintf(from, sizeof(from), "203.0.113.%u:9", 10 + i % 240);
 		rig_send_from(from, RIG_GATEWAY, &msg, sizeof(msg));
@@ -73,7 +61,7 @@ test_a_cookie_goes_before_a_flood(void **state)
 	struct rig_client c;
 
 	rig_client_init(&c, "10.8.0.2/32", FROM, false);
-	loaded();
+	rig_under_load();
 	send_initiation(&c);
 	rig_run();
 	rig_expect_message(MESSAGE_COOKIE_REPLY, c.from, &reply, sizeof(reply));
@@ -94,7 +82,7 @@ test_invented_mac2s_leave_answers_to_others(void **state)
 	struct message_cookie_reply reply;
 
 	rig_client_init(&c, "10.8.0.2/32", FROM, false);
-	loaded();
+	rig_under_load();
 	flood(900, true);
 	send_initiation(&c);
 	assert_int_equal(waiting(PUNT_RING_MAC2), 900);
@@ -117,7 +105,7 @@ test_answers_leave_room_in_the_ring_down(void **state)
 {
 	struct rte_ring *inject = rig_worker(0)->inject;
 
-	loaded();
+	rig_under_load();
 	flood(1000, true);
 	flood(1000, false);
 	while (handshake_poll(rig_control) > 0)
@@ -136,7 +124,7 @@ test_one_address_is_answered_so_often(void **state)
 	unsigned n = 0;
 
 	rig_client_init(&c, "10.8.0.2/32", FROM, false);
-	loaded();
+	rig_under_load();
 	msg = rig_client_initiation(&c);
 	/* A second may begin meanwhile, but not two. */
 	for (unsigned i = 0; i < 3 * REPLIES_PER_SECOND; i++) {

@@ -53,16 +53,9 @@ endpoint_of(const struct rig_client *c)
 static void
 queue_junk(unsigned n)
 {
-	struct rig_client nobody;
-	struct message_initiation msg;
-
-	memset(&nobody, 0, sizeof(nobody));
-	cookie_peer_init(&nobody.macs, rig_control->ifaces[0].identity.static_public);
 	for (unsigned i = 0; i < n; i++) {
-		memset(&msg, 0, sizeof(msg));
-		msg.type_le = htole32(MESSAGE_INITIATION);
-		crypto_random(msg.ephemeral, sizeof(msg.ephemeral));
-		cookie_add_macs(&nobody.macs, &msg, sizeof(msg), dp_now_ns());
+		struct message_initiation msg = rig_junk_initiation();
+
 		rig_send_from(AWAY, RIG_GATEWAY, &msg, sizeof(msg));
 		if (i % 512 == 511)
 			rig_turn_all();
@@ -199,12 +192,6 @@ test_cookie_threshold_never_engages(void **state)
 }
 
 static void
-loaded(void)
-{
-	rig_control->load.until_ns = dp_now_ns() + 3600 * NS_PER_SEC;
-}
-
-static void
 test_mac2_not_demanded_under_load(void **state)
 {
 	struct message_cookie_reply reply;
@@ -212,7 +199,7 @@ test_mac2_not_demanded_under_load(void **state)
 	struct rig_client c;
 
 	rig_client_init(&c, "10.8.0.2/32", "203.0.113.5:7777", false);
-	loaded();
+	rig_under_load();
 	msg = rig_client_initiation(&c);
 	rig_send_from(c.from, RIG_GATEWAY, &msg, sizeof(msg));
 	rig_run();
@@ -231,7 +218,7 @@ test_cookie_source_not_passed_on(void **state)
 	struct rig_client c;
 
 	rig_client_init(&c, "10.8.0.2/32", "203.0.113.5:7777", false);
-	loaded();
+	rig_under_load();
 	msg = rig_client_initiation(&c);
 	rig_send_from(c.from, RIG_GATEWAY, &msg, sizeof(msg));
 	rig_run();
@@ -258,7 +245,7 @@ test_limit_of_a_source_under_load(void **state)
 	struct rig_client c;
 
 	rig_client_init(&c, "10.8.0.2/32", "203.0.113.5:7777", false);
-	loaded();
+	rig_under_load();
 	msg = rig_client_initiation(&c);
 	rig_send_from(c.from, RIG_GATEWAY, &msg, sizeof(msg));
 	rig_run();
