@@ -349,6 +349,15 @@ gateway_worker(unsigned w)
 	return g.dp->workers[w];
 }
 
+void
+gateway_drain_events(void)
+{
+	struct dp_event events[64];
+
+	while (dataplane_events(g.dp, events, RTE_DIM(events)) > 0)
+		;
+}
+
 unsigned
 gateway_pending(unsigned w)
 {

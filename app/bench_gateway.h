@@ -27,6 +27,8 @@ int gateway_create(uint32_t n_peers, unsigned n_workers, char *err, size_t err_s
 /* -1 when mbufs are missing. */
 int gateway_destroy(void);
 struct worker *gateway_worker(unsigned w);
+/* Control would read them. */
+void gateway_drain_events(void);
 
 /*
  * Put GATEWAY_REFILL packets into worker w's queue of the port where this way

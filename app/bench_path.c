@@ -61,15 +61,6 @@ measure_readings(void)
 	}
 }
 
-static void
-drain_events(struct dataplane *dp)
-{
-	struct dp_event events[64];
-
-	while (dataplane_events(dp, events, RTE_DIM(events)) > 0)
-		;
-}
-
 /* The stats without the drops: copying those would push the worker's data out of the cache. */
 struct snapshot {
 	uint64_t rx_packets, stage_cycles[STAGE_COUNT];
@@ -107,7 +98,7 @@ run_refill(enum bench_way way, unsigned size, bool measured)
 		fprintf(stderr, "wgdp-bench: out of mbufs\n");
 		return -1;
 	}
-	drain_events(w->dp);
+	gateway_drain_events();
 	while (gateway_pending(0) > 0) {
 		uint64_t start, end;
 

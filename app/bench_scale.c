@@ -74,15 +74,6 @@ run_leg(void *arg)
 	return leg->status;
 }
 
-static void
-drain_events(void)
-{
-	struct dp_event events[64];
-
-	while (dataplane_events(gateway_worker(0)->dp, events, RTE_DIM(events)) > 0)
-		;
-}
-
 /* Packets a cycle of both workers, or of one alone; below 0: mbufs were out. */
 static double
 measure(const struct leg *what, bool both, unsigned alone)
@@ -91,7 +82,7 @@ measure(const struct leg *what, bool both, unsigned alone)
 	unsigned other = rte_get_next_lcore(-1, 1, 0);
 	bool remote = both || alone == 1;
 
-	drain_events();
+	gateway_drain_events();
 	atomic_store(&arrived, 0);
 	leg[1].worker = 1;
 	leg[0].together = leg[1].together = both ? 2 : 1;
