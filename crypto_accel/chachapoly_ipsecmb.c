@@ -151,7 +151,6 @@ run_one(const struct library *l, const struct aead_op *op, IMB_CIPHER_DIRECTION 
 		abort();
 }
 
-/* Up to CALL packets; tags: where those go, NULL for behind the text. */
 static __attribute__((noinline)) void
 run_burst(const struct library *l, const struct aead_op *ops, unsigned n, IMB_CIPHER_DIRECTION dir,
 	uint8_t (*tags)[AEAD_TAG_LEN])
@@ -177,15 +176,24 @@ run_burst(const struct library *l, const struct aead_op *ops, unsigned n, IMB_CI
 			abort();
 }
 
+/* Up to CALL packets; tags: where those go, NULL for behind the text. */
+static inline void
+run(const struct library *l, const struct aead_op *ops, unsigned n, IMB_CIPHER_DIRECTION dir,
+	uint8_t (*tags)[AEAD_TAG_LEN])
+{
+	if (n == 1)
+		run_one(l, ops, dir, tags != NULL ? tags[0] : ops->data + ops->length);
+	else
+		run_burst(l, ops, n, dir, tags);
+}
+
 static void
 ipsecmb_seal(void *scratch, struct aead_op *ops, unsigned n)
 {
 	const struct library *l = scratch;
 
-	if (n == 1)
-		run_one(l, ops, IMB_DIR_ENCRYPT, ops->data + ops->length);
-	for (unsigned at = 0; n > 1 && at < n; at += CALL)
-		run_burst(l, ops + at, n - at < CALL ? n - at : CALL, IMB_DIR_ENCRYPT, NULL);
+	for (unsigned at = 0; at < n; at += CALL)
+		run(l, ops + at, n - at < CALL ? n - at : CALL, IMB_DIR_ENCRYPT, NULL);
 	for (unsigned i = 0; i < n; i++)
 		ops[i].result = AEAD_OK;
 }
@@ -214,13 +222,9 @@ ipsecmb_open(void *scratch, struct aead_op *ops, unsigned n)
 	uint8_t tags[CALL][AEAD_TAG_LEN];
 	unsigned opened = 0;
 
-	if (n == 1) {
-		run_one(l, ops, IMB_DIR_DECRYPT, tags[0]);
-		opened = accept(ops, tags[0]);
-	}
-	for (unsigned i = 0; n > 1 && i < n; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		if (i % CALL == 0)
-			run_burst(l, ops + i, n - i < CALL ? n - i : CALL, IMB_DIR_DECRYPT, tags);
+			run(l, ops + i, n - i < CALL ? n - i : CALL, IMB_DIR_DECRYPT, tags);
 		opened += accept(&ops[i], tags[i % CALL]);
 	}
 	crypto_wipe(tags, (n < CALL ? n : CALL) * sizeof(tags[0]));
