@@ -94,9 +94,10 @@ is_tunnel_address(const struct client *client, const struct ip_prefix *p)
 
 	if (p->len != (p->addr.family == IP_V4 ? 32 : 128))
 		return false;
-	json_array_foreach(json_object_get(client->interface, "addresses"), i,
-		item) if (ip_prefix_parse(&network, json_string_value(item)) &&
-			  ip_prefix_contains(&network, &p->addr)) return true;
+	json_array_foreach(json_object_get(client->interface, "addresses"), i, item)
+		if (ip_prefix_parse(&network, json_string_value(item)) &&
+			ip_prefix_contains(&network, &p->addr))
+			return true;
 	return false;
 }
 
@@ -109,8 +110,7 @@ print_addresses(FILE *out, struct client *client)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(client->peer, "allowed_ips"), i, item)
-	{
+	json_array_foreach(json_object_get(client->peer, "allowed_ips"), i, item) {
 		if (!ip_prefix_parse(&p, json_string_value(item)) || !is_tunnel_address(client, &p))
 			continue;
 		fprintf(out, "%s%s", any ? ", " : "Address = ", json_string_value(item));

@@ -46,7 +46,8 @@ print_names(struct ctl *c, const char *segments[], const char *query, const char
 
 	if (ctl_try(c, "GET", NULL, false, &answer, segments, query, &status) != CTL_OK)
 		return;
-	json_array_foreach(json_object_get(answer, list), i, item) puts(ctl_text(item, "name"));
+	json_array_foreach(json_object_get(answer, list), i, item)
+		puts(ctl_text(item, "name"));
 	json_decref(answer);
 }
 

@@ -27,8 +27,7 @@ ctl_join(const json_t *array, size_t max)
 	size_t i, n = json_array_size(array);
 	json_t *item;
 
-	json_array_foreach(array, i, item)
-	{
+	json_array_foreach(array, i, item) {
 		int rc;
 
 		if (i == max)

@@ -33,14 +33,12 @@ print_report(const json_t *report, bool dry_run)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(report, "changes"), i, item)
-	{
+	json_array_foreach(json_object_get(report, "changes"), i, item) {
 		print_change(item);
 	}
 	if (json_is_true(json_object_get(report, "more")))
 		printf("and more\n");
-	json_array_foreach(json_object_get(report, "kept"), i, item)
-	{
+	json_array_foreach(json_object_get(report, "kept"), i, item) {
 		printf("%s! %s: changed in the file and meanwhile by others too, so left as they "
 		       "are: %s%s\n",
 			ctl_tone_start(CTL_WARN), ctl_text(item, "interface"),

@@ -101,8 +101,7 @@ ctl_tell_no_interface(struct ctl *c, const char *message)
 	if (ctl_try(c, "GET", NULL, false, &answer, path, NULL, &status) != CTL_OK)
 		return;
 	list = json_array();
-	json_array_foreach(json_object_get(answer, "interfaces"), i, item)
-	{
+	json_array_foreach(json_object_get(answer, "interfaces"), i, item) {
 		if (i < 64)
 			names[i] = ctl_text(item, "name");
 		json_array_append(list, json_object_get(item, "name"));
@@ -129,8 +128,7 @@ begins_with(const json_t *peers, const char *typed, bool by_name, json_t **found
 	size_t i, n = 0, len = strlen(typed);
 	json_t *peer;
 
-	json_array_foreach(peers, i, peer)
-	{
+	json_array_foreach(peers, i, peer) {
 		if (strncmp(ctl_text(peer, "public_key"), typed, len) != 0 &&
 			!(by_name && strncmp(ctl_text(peer, "name"), typed, len) == 0))
 			continue;
@@ -151,7 +149,8 @@ meant(struct ctl *c, const json_t *peers, bool changes, const char *message)
 
 	if (names == NULL)
 		abort();
-	json_array_foreach(peers, i, peer) names[i] = ctl_text(peer, "name");
+	json_array_foreach(peers, i, peer)
+		names[i] = ctl_text(peer, "name");
 	n = changes && strlen(typed) < PREFIX_TO_CHANGE
 		    ? 0
 		    : begins_with(peers, typed, !changes, &found);

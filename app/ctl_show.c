@@ -55,8 +55,7 @@ print_interfaces(struct ctl *c, const json_t *now, const json_t *before, double 
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(now, "interfaces"), i, item)
-	{
+	json_array_foreach(json_object_get(now, "interfaces"), i, item) {
 		char *addresses = ctl_join(json_object_get(item, "addresses"), 4);
 
 		ctl_cell(t, "%s", ctl_text(item, "name"));
@@ -126,8 +125,7 @@ make_rows(const json_t *peers, const json_t *before)
 		abort();
 	json_array_foreach(json_object_get(before, "peers"), i, peer)
 		json_object_set(index, ctl_text(peer, "public_key"), peer);
-	json_array_foreach(peers, i, peer)
-	{
+	json_array_foreach(peers, i, peer) {
 		rows[i].peer = peer;
 		rows[i].old = json_object_get(index, ctl_text(peer, "public_key"));
 		if (rows[i].old != NULL && bytes(peer) > bytes(rows[i].old))

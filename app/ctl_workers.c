@@ -35,8 +35,7 @@ print_drops(struct ctl *c, const json_t *now, const json_t *before, double secon
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(now, "drops"), i, item)
-	{
+	json_array_foreach(json_object_get(now, "drops"), i, item) {
 		uint64_t packets = ctl_number(item, "packets");
 		double rate = before != NULL && seconds > 0
 				      ? grown(item, json_array_get(old, i), "packets") / seconds
@@ -77,8 +76,7 @@ stage_rows(struct ctl_table *t, const json_t *now, const json_t *before)
 	json_t *stage;
 	size_t i;
 
-	json_array_foreach(stages, i, stage)
-	{
+	json_array_foreach(stages, i, stage) {
 		const json_t *earlier = old != NULL ? json_array_get(old, i) : NULL;
 		uint64_t cycles = grown(stage, earlier, "cycles");
 		uint64_t packets = grown(stage, earlier, "packets");
@@ -105,8 +103,8 @@ burst_size(const json_t *now, const json_t *before)
 	json_t *class;
 	size_t i;
 
-	json_array_foreach(json_object_get(now, "rx_bursts"), i, class) bursts +=
-		grown(class, old != NULL ? json_array_get(old, i) : NULL, "bursts");
+	json_array_foreach(json_object_get(now, "rx_bursts"), i, class)
+		bursts += grown(class, old != NULL ? json_array_get(old, i) : NULL, "bursts");
 	return bursts > 0 ? (double)grown(now, before, "rx_packets") / bursts : 0;
 }
 
@@ -123,8 +121,7 @@ print_workers(struct ctl *c, const json_t *now, const json_t *before, double sec
 	json_t *w;
 	size_t i;
 
-	json_array_foreach(workers, i, w)
-	{
+	json_array_foreach(workers, i, w) {
 		const json_t *earlier = old != NULL ? json_array_get(old, i) : NULL;
 		uint64_t busy = grown(w, earlier, "busy_cycles");
 		uint64_t idle = grown(w, earlier, "idle_cycles");

@@ -76,8 +76,7 @@ set_allowed_ips(struct edit *e, json_t *value, struct refusal *why)
 	free(e->spec.allowed_ips);
 	e->spec.allowed_ips = NULL;
 	e->spec.n = 0;
-	json_array_foreach(value, i, item)
-	{
+	json_array_foreach(value, i, item) {
 		const char *s = json_string_value(item);
 		struct ip_prefix p;
 
@@ -149,8 +148,7 @@ set_members(struct edit *e, json_t *object, struct refusal *why)
 
 	if (!json_is_object(object))
 		return refuse(why, 400, "bad_value", NULL, "expected an object");
-	json_object_foreach(object, name, value)
-	{
+	json_object_foreach(object, name, value) {
 		const struct member *member = find_member(name);
 
 		if (member == NULL)

@@ -68,11 +68,11 @@ write_peer(FILE *out, const struct management *m, unsigned iface, const struct p
 		fputs("null", out);
 }
 
-/* The answer's body, to be written to. */
+/* To be written to; *text is the whole after end_text. */
 static FILE *
-begin_text(struct api_call *call, size_t *len)
+begin_text(char **text, size_t *len)
 {
-	FILE *out = open_memstream(&call->out->body, len);
+	FILE *out = open_memstream(text, len);
 
 	if (out == NULL)
 		abort();
@@ -92,7 +92,7 @@ answer_peer(struct api_call *call, const struct peer_spec *spec, const char *tak
 {
 	struct peer_info info;
 	size_t len;
-	FILE *out = begin_text(call, &len);
+	FILE *out = begin_text(&call->out->body, &len);
 
 	management_peer_info(call->m, call->iface, &spec, &info, 1);
 	write_peer(out, call->m, call->iface, spec, &info);
@@ -129,7 +129,7 @@ api_peers_list(struct api_call *call, json_t **body, struct refusal *why)
 		n++;
 	}
 	management_peer_info(m, call->iface, specs, info, n);
-	out = begin_text(call, &len);
+	out = begin_text(&call->out->body, &len);
 	fputs("{\"peers\":[", out);
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
@@ -170,10 +170,8 @@ write_taken(const struct management *m, const uint8_t key[KEY_LEN])
 	struct registry_change *list;
 	size_t n = registry_changes(m->registry, &list), names = 0, len;
 	char *text = NULL;
-	FILE *out = open_memstream(&text, &len);
+	FILE *out = begin_text(&text, &len);
 
-	if (out == NULL)
-		abort();
 	for (size_t i = 0; i < n && names < TAKEN_SHOWN; i++)
 		if (list[i].before != NULL && list[i].after != NULL &&
 			memcmp(list[i].after->public_key, key, KEY_LEN) != 0)
@@ -340,8 +338,7 @@ edit_entries(struct api_call *call, struct refusal *why)
 	json_t *entry;
 	size_t i, wrong = 0;
 
-	json_array_foreach(call->json, i, entry)
-	{
+	json_array_foreach(call->json, i, entry) {
 		if (edit_entry(call, entry, &one) == 0)
 			continue;
 		one.index = (int)i;

@@ -75,8 +75,7 @@ make_room(struct http_server *s, const struct exchange *x)
 	double now = ev_now(s->m->loop);
 	struct http_conn *conn;
 
-	TAILQ_FOREACH(conn, &s->conns[CONN_REQUEST], link)
-	{
+	TAILQ_FOREACH(conn, &s->conns[CONN_REQUEST], link) {
 		if (conn->since + GIVE_UP_S > now)
 			break;
 		if (conn->exchange != x && http_exchange_give_up(conn->exchange))
@@ -430,8 +429,7 @@ wake_followers(struct http_server *s)
 {
 	struct http_conn *conn;
 
-	TAILQ_FOREACH(conn, &s->conns[CONN_FOLLOW], link)
-	{
+	TAILQ_FOREACH(conn, &s->conns[CONN_FOLLOW], link) {
 		http_follower_wake(conn);
 	}
 }

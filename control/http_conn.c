@@ -80,8 +80,7 @@ make_room(struct http_server *s)
 	for (unsigned state = CONN_REQUEST; state <= CONN_ANSWER; state++) {
 		struct http_conn *conn;
 
-		TAILQ_FOREACH(conn, &s->conns[state], link)
-		{
+		TAILQ_FOREACH(conn, &s->conns[state], link) {
 			if (conn->cut)
 				continue;
 			http_conn_cut(conn);
@@ -141,16 +140,14 @@ http_conn_sweep(struct http_server *s)
 	struct http_conn *conn;
 
 	for (unsigned state = CONN_REQUEST; state <= CONN_ANSWER; state++) {
-		TAILQ_FOREACH(conn, &s->conns[state], link)
-		{
+		TAILQ_FOREACH(conn, &s->conns[state], link) {
 			if (conn->since + allowed[state] > now)
 				break;
 			http_conn_cut(conn);
 		}
 	}
 	/* MHD does not look at one that sleeps: nobody else sees that it is gone. */
-	TAILQ_FOREACH(conn, &s->conns[CONN_FOLLOW], link)
-	{
+	TAILQ_FOREACH(conn, &s->conns[CONN_FOLLOW], link) {
 		struct pollfd p = {.fd = conn->fd};
 
 		if (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR | POLLNVAL))

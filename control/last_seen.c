@@ -340,8 +340,7 @@ last_seen_close(struct last_seen *l)
 		return;
 	if (l->fd >= 0)
 		close(l->fd);
-	HASH_ITER(hh, l->known, k, next)
-	{
+	HASH_ITER(hh, l->known, k, next) {
 		HASH_DEL(l->known, k);
 		free(k);
 	}

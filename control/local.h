@@ -19,10 +19,10 @@ void local_destroy(struct local *l);
 unsigned local_poll(struct local *l, uint64_t now_ns);
 /* A DP_WANT_NEIGH event. */
 void local_want_neigh(struct local *l, const struct dp_event *event, uint64_t now_ns);
-/* Timers. Returns when to call it next, in ns; earlier does no harm. */
 /* See resolver_heard. */
 void local_heard(struct local *l, uint8_t port, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac, uint64_t now_ns);
+/* Timers. Returns when to call it next, in ns; earlier does no harm. */
 uint64_t local_tick(struct local *l, uint64_t now_ns);
 
 #endif

@@ -246,8 +246,7 @@ peer_delta_fini(struct peer_delta *d)
 {
 	struct peer_delta_entry *e, *next;
 
-	HASH_ITER(hh, d->entries, e, next)
-	{
+	HASH_ITER(hh, d->entries, e, next) {
 		HASH_DEL(d->entries, e);
 		entry_free(e);
 	}
@@ -342,8 +341,7 @@ peer_delta_apply(
 		e->existed = true;
 		e->before = db->peers[i];
 	}
-	HASH_ITER(hh, d->entries, e, next)
-	{
+	HASH_ITER(hh, d->entries, e, next) {
 		if (e->gone)
 			continue;
 		ours[n] = true;

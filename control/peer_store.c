@@ -49,8 +49,7 @@ before_clear(struct before **map)
 {
 	struct before *b, *next;
 
-	HASH_ITER(hh, *map, b, next)
-	{
+	HASH_ITER(hh, *map, b, next) {
 		HASH_DEL(*map, b);
 		peer_spec_fini(&b->spec);
 		free(b);
@@ -140,8 +139,7 @@ peer_store_create(const char *path, const struct peer_db *db, struct registry *r
 	s->stale = db->last_journal != 0;
 	if (db->delta == NULL)
 		return s;
-	HASH_ITER(hh, db->delta->entries, e, next)
-	{
+	HASH_ITER(hh, db->delta->entries, e, next) {
 		before_add(&s->base, e->public_key, e->existed ? &e->before : NULL);
 	}
 	return s;
@@ -259,8 +257,7 @@ peer_store_unsynced(const struct peer_store *s, struct peer_store_before **list)
 	*list = calloc(HASH_COUNT(s->group) + 1, sizeof(**list));
 	if (*list == NULL)
 		abort();
-	HASH_ITER(hh, s->group, b, next)
-	{
+	HASH_ITER(hh, s->group, b, next) {
 		memcpy((*list)[n].public_key, b->public_key, sizeof(b->public_key));
 		(*list)[n++].before = b->existed ? &b->spec : NULL;
 	}
@@ -321,8 +318,7 @@ running_delta(const struct peer_store *s, struct peer_delta *d)
 {
 	struct before *b, *next;
 
-	HASH_ITER(hh, s->base, b, next)
-	{
+	HASH_ITER(hh, s->base, b, next) {
 		const struct peer_spec *now = registry_by_key(s->registry, s->iface, b->public_key);
 		struct peer_delta_entry *e = calloc(1, sizeof(*e));
 
@@ -364,8 +360,7 @@ peer_store_read_edit(struct peer_store *s, struct peer_db *out, size_t *kept, ch
 	running_delta(s, d);
 	ret = peer_delta_apply(d, out, &taken, err, err_size);
 	out->says_all = taken == 0;
-	HASH_ITER(hh, d->entries, e, next)
-	{
+	HASH_ITER(hh, d->entries, e, next) {
 		const struct before *b = before_find(s->base, e->public_key);
 		const struct peer_spec *file = e->existed ? &e->before : NULL;
 		const struct peer_spec *now = registry_by_key(s->registry, s->iface, e->public_key);

@@ -113,8 +113,7 @@ format_some(struct peer_store *s, unsigned budget)
 		}
 	}
 	/* Those that have gone since. */
-	HASH_ITER(hh, s->snap, b, next)
-	{
+	HASH_ITER(hh, s->snap, b, next) {
 		if (b->existed && !b->written)
 			peer_db_text_add(&s->text, &b->spec);
 		b->written = true;
@@ -324,8 +323,7 @@ rebase(struct peer_store *s, const struct peer_delta *d)
 	struct before *old = s->base, *b, *next;
 
 	s->base = NULL;
-	HASH_ITER(hh, old, b, next)
-	{
+	HASH_ITER(hh, old, b, next) {
 		const struct peer_delta_entry *e;
 
 		HASH_FIND(hh, d->entries, b->public_key, sizeof(b->public_key), e);

@@ -122,8 +122,7 @@ touched_free_all(struct registry *r)
 {
 	struct touched *t, *next;
 
-	HASH_ITER(hh, r->touched, t, next)
-	{
+	HASH_ITER(hh, r->touched, t, next) {
 		HASH_DEL(r->touched, t);
 		peer_spec_fini(&t->before);
 		free(t);
@@ -138,8 +137,7 @@ registry_destroy(struct registry *r)
 	if (r == NULL)
 		return;
 	touched_free_all(r);
-	HASH_ITER(hh, r->owners, o, next)
-	{
+	HASH_ITER(hh, r->owners, o, next) {
 		HASH_DEL(r->owners, o);
 		free(o);
 	}
@@ -529,8 +527,7 @@ registry_changes(const struct registry *r, struct registry_change **changes)
 	struct touched *t, *next;
 
 	for (unsigned pass = 0; pass < 2; pass++) {
-		HASH_ITER(hh, r->touched, t, next)
-		{
+		HASH_ITER(hh, r->touched, t, next) {
 			const struct entry *e = find_key(r, r->iface, t->public_key);
 
 			if ((e != NULL) != (pass == 1) || (e == NULL && !t->existed))

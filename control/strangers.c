@@ -402,8 +402,7 @@ strangers_destroy(struct strangers *s)
 	ev_timer_stop(s->m->loop, &s->looks);
 	while (s->questions != NULL)
 		question_end(s->questions);
-	HASH_ITER(hh, s->guests, g, next)
-	{
+	HASH_ITER(hh, s->guests, g, next) {
 		HASH_DEL(s->guests, g);
 		free(g);
 	}

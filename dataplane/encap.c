@@ -440,8 +440,8 @@ send_run(struct worker *w, const struct sealing *b, const struct run *run, unsig
 	unsigned end = i + run->n;
 	uint64_t text = 0;
 
-	if (unlikely(i ==
-		     end)) /* none could be framed: nothing is sent that timers should know of */
+	/* None could be framed: nothing is sent that timers should know of. */
+	if (unlikely(i == end))
 		return;
 	for (unsigned k = i; k < end; k++)
 		text += b->op[k].length;

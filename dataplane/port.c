@@ -141,8 +141,7 @@ find_ethdev(const char *name, uint16_t *id)
 
 	if (rte_eth_dev_get_port_by_name(name, id) == 0)
 		return 0;
-	RTE_ETH_FOREACH_DEV(*id)
-	{
+	RTE_ETH_FOREACH_DEV(*id) {
 		if (rte_eth_dev_info_get(*id, &info) == 0 && info.device != NULL &&
 			strcmp(rte_dev_name(info.device), name) == 0)
 			return 0;

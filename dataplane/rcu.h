@@ -24,4 +24,5 @@ void rcu_defer(struct rcu *rcu, void (*fn)(void *arg), void *arg);
 bool rcu_reclaim(struct rcu *rcu);
 /* Control only: wait for a grace period. Ends within one worker turn. */
 void rcu_synchronize(struct rcu *rcu);
+
 #endif
