@@ -260,7 +260,7 @@ checkers_reset(void)
 	c->limiter = ratelimiter_create(64);
 	FUZZ_ASSERT(c->limiter != NULL);
 	memset(&c->load, 0, sizeof(c->load));
-	c->reject_log_second = c->reject_log_lines = 0;
+	c->reject_lines = (struct per_second){0};
 }
 
 static void
