@@ -219,7 +219,7 @@ set_endpoint(struct parser *p, char *value)
 {
 	const char *colon = strrchr(value, ':');
 
-	if (ip_endpoint_parse(&peer(p)->endpoint, value))
+	if (peer_endpoint_parse(&peer(p)->endpoint, value))
 		return;
 	if (colon != NULL && value[strcspn(value, "[]")] == '\0' &&
 		value[strspn(value, "0123456789.:")] != '\0')
@@ -228,7 +228,7 @@ set_endpoint(struct parser *p, char *value)
 			"it out where the peer calls first",
 			(int)(colon - value > 80 ? 80 : colon - value), value);
 	else
-		BAD(p, "expected ADDRESS:PORT, found %.60s", value);
+		BAD(p, "expected a unicast ADDRESS:PORT, found %.60s", value);
 }
 
 static void

@@ -99,10 +99,10 @@ set_endpoint(struct edit *e, json_t *value, struct refusal *why)
 	memset(&e->spec.endpoint, 0, sizeof(e->spec.endpoint));
 	if (json_is_null(value))
 		return 0;
-	if (s == NULL || !ip_endpoint_parse(&e->spec.endpoint, s))
+	if (s == NULL || !peer_endpoint_parse(&e->spec.endpoint, s))
 		return bad(why, "endpoint",
-			"ADDRESS:PORT or [ADDRESS]:PORT in numbers (names are not looked up), or "
-			"null");
+			"a unicast ADDRESS:PORT or [ADDRESS]:PORT in numbers (names are not looked "
+			"up), or null");
 	return 0;
 }
 

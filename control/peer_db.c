@@ -84,6 +84,29 @@ peer_name_generate(char name[PEER_NAME_SIZE], const uint8_t key[32], unsigned at
 		snprintf(name + n, PEER_NAME_SIZE - n, "-%u", attempt);
 }
 
+/* ---- endpoints ----------------------------------------------------------- */
+
+static bool
+is_unicast(const struct ip_addr *a)
+{
+	static const struct ip_addr any = {.family = IP_V6};
+
+	if (a->family == IP_V4)
+		return a->bytes[0] != 0 && a->bytes[0] < 224;
+	return a->bytes[0] != 0xff && !ip_addr_equal(a, &any);
+}
+
+bool
+peer_endpoint_parse(struct ip_endpoint *out, const char *text)
+{
+	struct ip_endpoint e;
+
+	if (!ip_endpoint_parse(&e, text) || !is_unicast(&e.addr))
+		return false;
+	*out = e;
+	return true;
+}
+
 /* ---- the keys of a peer ------------------------------------------------- */
 
 static int
@@ -153,24 +176,12 @@ read_allowed_ips(struct load *l, struct peer_spec *p, const struct ynode *node)
 	return 0;
 }
 
-/* Could a packet be sent there? */
-static bool
-is_unicast(const struct ip_addr *a)
-{
-	static const struct ip_addr any = {.family = IP_V6};
-
-	if (a->family == IP_V4)
-		return a->bytes[0] != 0 && a->bytes[0] < 224;
-	return a->bytes[0] != 0xff && !ip_addr_equal(a, &any);
-}
-
 static int
 read_endpoint(struct load *l, struct peer_spec *p, const struct ynode *node)
 {
 	char found[YNODE_SHOW_SIZE];
 
-	if (!is_text(node) || !ip_endpoint_parse(&p->endpoint, node->text) ||
-		!is_unicast(&p->endpoint.addr))
+	if (!is_text(node) || !peer_endpoint_parse(&p->endpoint, node->text))
 		return peer_error(l, node->line, node->key,
 			"expected a unicast ADDRESS:PORT or [ADDRESS]:PORT in numbers (names are "
 			"not looked up), found %s",

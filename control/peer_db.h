@@ -68,6 +68,8 @@ int peer_db_check_across(const struct peer_db *dbs, const char *const *interface
 
 /* [A-Za-z0-9._-]{1,63}, not shaped like a key. */
 bool peer_name_valid(const char *name);
+/* ADDRESS:PORT or [ADDRESS]:PORT in numbers, to which a packet could be sent. */
+bool peer_endpoint_parse(struct ip_endpoint *out, const char *text);
 /*
  * The name of a peer that came without one: "peer-" and the first 8 hex digits
  * of its key. Two keys may share it: where it is taken, ask again with a

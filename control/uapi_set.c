@@ -187,9 +187,10 @@ static int
 on_endpoint(struct set *s, const char *value, struct refusal *why)
 {
 	s->peer.set_endpoint = true;
-	return ip_endpoint_parse(&s->peer.spec.endpoint, value)
+	return peer_endpoint_parse(&s->peer.spec.endpoint, value)
 		       ? 0
-		       : bad(s, why, "endpoint", "ADDRESS:PORT or [ADDRESS]:PORT in numbers");
+		       : bad(s, why, "endpoint",
+				 "a unicast ADDRESS:PORT or [ADDRESS]:PORT in numbers");
 }
 
 static int

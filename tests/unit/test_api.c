@@ -175,6 +175,8 @@ test_bad_values_name_the_field(void **state)
 		{"{\"public_key\":\"" KEY_A "\",\"allowed_ips\":[\"10.0.0.0/33\"]}", "allowed_ips"},
 		{"{\"public_key\":\"" KEY_A "\",\"allowed_ips\":[null]}", "allowed_ips"},
 		{"{\"public_key\":\"" KEY_A "\",\"endpoint\":\"host:1\"}", "endpoint"},
+		{"{\"public_key\":\"" KEY_A "\",\"endpoint\":\"224.0.0.1:1\"}", "endpoint"},
+		{"{\"public_key\":\"" KEY_A "\",\"endpoint\":\"[ff02::1]:1\"}", "endpoint"},
 		{"{\"public_key\":\"" KEY_A "\",\"preshared_key\":\"x\"}", "preshared_key"},
 		{"{\"public_key\":\"" KEY_A "\",\"persistent_keepalive\":65536}",
 			"persistent_keepalive"},

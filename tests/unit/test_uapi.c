@@ -308,6 +308,7 @@ test_bad_lines_change_nothing(void **state)
 		"public_key=" KEY("05") "\nallowed_ip=--1.2.3.4\n",
 		"public_key=" KEY("05") "\nendpoint=1.2.3.4\n",
 		"public_key=" KEY("05") "\nendpoint=host:1\n",
+		"public_key=" KEY("05") "\nendpoint=230.0.2.9:7\n",
 		"public_key=" KEY("05") "\npersistent_keepalive_interval=65536\n",
 		"public_key=" KEY("05") "\npersistent_keepalive_interval=-1\n",
 		"public_key=" KEY("05") "\nprotocol_version=2\n",

@@ -121,7 +121,7 @@ test_errors_have_lines(void **state)
 	assert_told("8 nonsense: expected KEY = VALUE");
 	assert_told("9 Foo: not a key of wg-quick");
 	assert_told("10 [Nope]: expected [Interface] or [Peer]");
-	assert_told("13 Endpoint: expected ADDRESS:PORT");
+	assert_told("13 Endpoint: expected a unicast ADDRESS:PORT");
 	assert_told("14 PersistentKeepalive: ");
 	assert_told("12 [Peer]: has no valid PublicKey");
 	assert_told("15 [Interface]: there is one at line 2");
