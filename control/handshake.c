@@ -183,7 +183,7 @@ handshake_send(struct peer *peer, unsigned worker, const void *message, uint16_t
 	struct ip_endpoint to, from = {.port = c->ifaces[peer->iface].listen_port};
 
 	if (!dp_peer_endpoint(peer->dp, &to, &from.addr)) {
-		dataplane_count_drop(c->dp, DROP_no_endpoint, peer->iface);
+		dataplane_count_peer_drop(c->dp, PEER_DROP_no_endpoint, peer->iface, peer->id);
 		return false;
 	}
 	if (!outer_send(c->dp, worker, peer->iface, &from, &to, message, len))

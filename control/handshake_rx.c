@@ -17,12 +17,12 @@
 
 /* Count it, and log why, a few times a second; false for what is too much for a log. */
 static bool
-log_rejected(
-	const struct received *r, enum drop_reason reason, const struct peer *peer, const char *why)
+log_rejected(const struct received *r, const struct peer *peer, const char *why)
 {
 	struct control *c = r->c;
 
-	dataplane_count_drop(c->dp, reason, r->iface_id);
+	dataplane_count_peer_drop(c->dp, PEER_DROP_handshake_rejected, r->iface_id,
+		peer != NULL ? peer->id : PKT_NO_PEER);
 	if (!per_second_allow(&c->reject_lines, REJECT_LINES_A_SECOND, r->now_ns, NULL))
 		return false;
 	log_warn("%s: rejected handshake from %s: %s",
@@ -33,11 +33,11 @@ log_rejected(
 
 /* Neither log nor events are filled by whoever floods. */
 static void
-reject(const struct received *r, enum drop_reason reason, const struct peer *peer, const char *why)
+reject(const struct received *r, const struct peer *peer, const char *why)
 {
 	struct event e = {.type = EVENT_rejected, .iface = r->iface_id, .endpoint = r->from};
 
-	if (!log_rejected(r, reason, peer, why))
+	if (!log_rejected(r, peer, why))
 		return;
 	snprintf(e.reason, sizeof(e.reason), "%s", why);
 	if (peer != NULL)
@@ -106,7 +106,7 @@ answer_initiation(struct peer *peer, struct noise_initiation_job *job, uint32_t 
 	if (job->verdict != NOISE_OK || !publish_responder_session(peer, &job->keys,
 						job->local_index, remote_index, r->worker)) {
 		dp_index_free(r->c->dp, job->local_index);
-		reject(r, DROP_handshake_rejected, peer,
+		reject(r, peer,
 			job->verdict != NOISE_OK ? noise_verdict_name(job->verdict)
 						 : "out of memory");
 		return;
@@ -128,8 +128,7 @@ keep_good(struct noise_initiation_job *jobs, const struct received **r, struct p
 
 	for (unsigned i = 0; i < n; i++) {
 		if (jobs[i].verdict != NOISE_OK) {
-			reject(r[i], DROP_handshake_rejected, peers[i],
-				noise_verdict_name(jobs[i].verdict));
+			reject(r[i], peers[i], noise_verdict_name(jobs[i].verdict));
 			continue;
 		}
 		jobs[kept] = jobs[i];
@@ -149,7 +148,7 @@ find_peers(struct noise_initiation_job *jobs, const struct received **r, struct 
 		struct peer *peer = peer_find(r[i]->c, r[i]->iface_id, jobs[i].in.remote_static);
 
 		if (peer == NULL) {
-			log_rejected(r[i], DROP_handshake_rejected, NULL, "no peer has this key");
+			log_rejected(r[i], NULL, "no peer has this key");
 			tell_unknown(r[i], &jobs[i]);
 			continue;
 		}
@@ -183,7 +182,7 @@ receive_initiations(struct control *c, const struct received **r, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		remote_index[i] = jobs[i].in.remote_index;
 		if (!dp_index_alloc(c->dp, peers[i], &jobs[i].local_index)) {
-			reject(r[i], DROP_handshake_rejected, peers[i], "the index table is full");
+			reject(r[i], peers[i], "the index table is full");
 			n = i; /* nor is there one for the others: they will try again */
 		}
 	}
@@ -215,7 +214,7 @@ accept_response(struct peer *peer, const struct noise_response_job *job, const s
 	peer->initiation_pending = false; /* the index is the session's now */
 	if (!publish_initiator_session(peer, &job->keys, index, job->remote_index, r->worker)) {
 		dp_index_free(r->c->dp, index);
-		reject(r, DROP_handshake_rejected, peer, "out of memory");
+		reject(r, peer, "out of memory");
 		return;
 	}
 	note_accepted(peer, r);
@@ -237,8 +236,7 @@ receive_responses(const struct received **r, unsigned n)
 		struct peer *peer = find_initiator(r[i]);
 
 		if (peer == NULL) {
-			reject(r[i], DROP_handshake_rejected, NULL,
-				"a response to nothing that was sent");
+			reject(r[i], NULL, "a response to nothing that was sent");
 			continue;
 		}
 		jobs[kept] = (struct noise_response_job){
@@ -251,8 +249,7 @@ receive_responses(const struct received **r, unsigned n)
 		if (jobs[i].verdict == NOISE_OK)
 			accept_response(peers[i], &jobs[i], r[i]);
 		else
-			reject(r[i], DROP_handshake_rejected, peers[i],
-				noise_verdict_name(jobs[i].verdict));
+			reject(r[i], peers[i], noise_verdict_name(jobs[i].verdict));
 	}
 	crypto_wipe(jobs, sizeof(jobs));
 }

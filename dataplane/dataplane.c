@@ -276,10 +276,12 @@ create_tables(
 	dp->peers = rte_zmalloc("peers", config->max_peers * sizeof(*dp->peers), 0);
 	dp->free_ids = rte_malloc("peer ids", config->max_peers * sizeof(*dp->free_ids), 0);
 	dp->generations = rte_zmalloc("peer gens", config->max_peers * sizeof(uint32_t), 0);
+	dp->peer_drops = rte_zmalloc(
+		"peer drops", config->max_peers * sizeof(*dp->peer_drops), RTE_CACHE_LINE_SIZE);
 	dp->peer_chunks = rte_zmalloc(
 		"peer chunks", (config->max_peers / PEER_CHUNK + 1) * sizeof(*dp->peer_chunks), 0);
 	if (dp->rcu == NULL || dp->peers == NULL || dp->free_ids == NULL ||
-		dp->generations == NULL || dp->peer_chunks == NULL ||
+		dp->generations == NULL || dp->peer_drops == NULL || dp->peer_chunks == NULL ||
 		sources_init(&dp->sources, config->max_peers) != 0 ||
 		index_table_init(&dp->index, config->max_peers * INDICES_PER_PEER) != 0) {
 		snprintf(err, err_size,
@@ -407,6 +409,7 @@ dataplane_destroy(struct dataplane *dp)
 	rte_free(dp->peers);
 	rte_free(dp->free_ids);
 	rte_free(dp->generations);
+	rte_free(dp->peer_drops);
 	rte_free(dp->peer_chunks);
 	if (dp->pool != NULL)
 		missing = rte_mempool_in_use_count(dp->pool);
@@ -459,6 +462,14 @@ dataplane_count_drop(struct dataplane *dp, enum drop_reason reason, uint8_t ifac
 	dp->control_drops[reason][iface < IFACE_MAX ? iface : IFACE_NONE]++;
 }
 
+void
+dataplane_count_peer_drop(
+	struct dataplane *dp, enum peer_drop reason, uint8_t iface, uint32_t peer_id)
+{
+	dataplane_count_drop(dp, peer_drop_reason[reason], iface);
+	peer_drop_add(dp, peer_id, reason);
+}
+
 uint64_t
 dataplane_drops(const struct dataplane *dp, enum drop_reason reason, unsigned iface)
 {
@@ -473,7 +484,8 @@ void
 dataplane_memory(const struct dataplane *dp, uint64_t *peers, uint64_t *sessions)
 {
 	*peers = atomic_load_explicit(&dp->n_peers, memory_order_relaxed) *
-		 (sizeof(struct peer_dp) + dp->n_workers * sizeof(struct peer_worker));
+		 (sizeof(struct peer_dp) + sizeof(struct peer_drops) +
+			 dp->n_workers * sizeof(struct peer_worker));
 	*sessions = atomic_load_explicit(&dp->n_sessions, memory_order_relaxed) *
 		    sizeof(struct session);
 }

@@ -82,6 +82,9 @@ const struct worker_stats *dataplane_worker_stats(const struct dataplane *dp, un
 uint32_t dataplane_worker_lcore(const struct dataplane *dp, unsigned worker);
 /* Drops that control itself decides (bad handshakes and the like); control only. */
 void dataplane_count_drop(struct dataplane *dp, enum drop_reason reason, uint8_t iface);
+/* Likewise, and charged to the peer, unless that is PKT_NO_PEER. */
+void dataplane_count_peer_drop(
+	struct dataplane *dp, enum peer_drop reason, uint8_t iface, uint32_t peer_id);
 /* Sum over workers and control. */
 uint64_t dataplane_drops(const struct dataplane *dp, enum drop_reason reason, unsigned iface);
 /* Bytes allocated for peers and for sessions. */

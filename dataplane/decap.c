@@ -72,7 +72,7 @@ usable(struct worker *w, const struct session *s, const struct rx_data *d, uint3
 		return false;
 	}
 	if (unlikely(w->now_ns >= s->reject_ns)) {
-		worker_drop(w, d->m, DROP_session_expired, d->iface);
+		worker_drop_of_peer(w, d->m, PEER_DROP_session_expired, d->iface, s->peer_id);
 		return false;
 	}
 	if (unlikely(s->owner != w->id)) {
@@ -110,7 +110,8 @@ select_sessions(struct worker *w, const struct rx_data *in, unsigned n, struct o
 			}
 		}
 		if (unlikely(counter >= REJECT_AFTER_MESSAGES)) {
-			worker_drop(w, d->m, DROP_session_expired, d->iface);
+			worker_drop_of_peer(
+				w, d->m, PEER_DROP_session_expired, d->iface, s->peer_id);
 			continue;
 		}
 		out->data[kept] = d;
@@ -360,11 +361,11 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 	uint8_t family = 0;
 
 	if (unlikely(op->result != AEAD_OK)) {
-		worker_drop(w, m, DROP_auth_failed, d->iface);
+		worker_drop_of_peer(w, m, PEER_DROP_auth_failed, d->iface, s->peer_id);
 		return;
 	}
 	if (unlikely(!replay_accept(&s->replay, op->counter))) {
-		worker_drop(w, m, DROP_replay, d->iface);
+		worker_drop_of_peer(w, m, PEER_DROP_replay, d->iface, s->peer_id);
 		return;
 	}
 	if (unlikely(!atomic_load_explicit(&s->confirmed, memory_order_relaxed)))
@@ -378,12 +379,12 @@ deliver(struct worker *w, const struct rx_data *d, struct session *s, const stru
 	}
 	len = inner_length(op->data, op->length, &family);
 	if (unlikely(len == 0)) {
-		worker_drop(w, m, DROP_inner_malformed, d->iface);
+		worker_drop_of_peer(w, m, PEER_DROP_inner_malformed, d->iface, s->peer_id);
 		return;
 	}
 	if (unlikely((d->tos & 3) == 3) && !(family == IP_V4 ? combine_ecn4((void *)op->data)
 							     : combine_ecn6((void *)op->data))) {
-		worker_drop(w, m, DROP_ecn_invalid, d->iface);
+		worker_drop_of_peer(w, m, PEER_DROP_ecn_invalid, d->iface, s->peer_id);
 		return;
 	}
 	fib_burst_add(&out->sources, family, ip_header_source(family, op->data));
@@ -410,7 +411,8 @@ check_sources(struct worker *w, struct inner *in)
 		struct fwd_packet *p = &in->packet[i];
 
 		if (unlikely(w->fib->entries[in->sources.entry[i]].owner != p->from_peer)) {
-			worker_drop(w, p->m, DROP_source_not_allowed, p->iface);
+			worker_drop_of_peer(
+				w, p->m, PEER_DROP_source_not_allowed, p->iface, p->from_peer);
 			continue;
 		}
 		if (unlikely(kept != i))

@@ -7,6 +7,8 @@
 #ifndef DATAPLANE_DROP_H
 #define DATAPLANE_DROP_H
 
+#include <stdint.h>
+
 #define DROP_REASONS(X) \
 	X(rx_malformed) /* header fields contradict each other or the frame */ \
 	X(rx_truncated) /* frame shorter than its IP length (a GSO frame cut off) */ \
@@ -52,5 +54,43 @@ enum drop_reason {
 
 /* Indexed by enum drop_reason. */
 extern const char *const drop_reason_name[DROP_REASON_COUNT];
+
+/*
+ * Those that are charged to a peer too, where it is known; in the order from
+ * above. What is wrong with a message is charged to the peer that it claims to
+ * come from, proven or not; what is wrong with a packet to the peer that sent
+ * it, or where none did, to the one that it is for; and what is wrong with the
+ * way to a peer to that peer. Each packet is charged to one peer at most.
+ */
+#define PEER_DROP_REASONS(X) \
+	X(martian) \
+	X(session_expired) \
+	X(handshake_rejected) /* as far as a message's peer is known */ \
+	X(auth_failed) \
+	X(replay) \
+	X(inner_malformed) \
+	X(source_not_allowed) \
+	X(ecn_invalid) \
+	X(no_peer) /* the sender's */ \
+	X(no_endpoint) \
+	X(stage_full) \
+	X(stage_expired) \
+	X(over_mtu) \
+	X(ttl_exceeded) \
+	X(no_route) \
+	X(hairpin_denied)
+
+enum peer_drop {
+#define X(name) PEER_DROP_##name,
+	PEER_DROP_REASONS(X)
+#undef X
+		PEER_DROP_COUNT
+};
+
+/* Two lines of counters a peer. */
+_Static_assert(PEER_DROP_COUNT <= 16, "there is no room for more");
+
+/* Indexed by enum peer_drop: the enum drop_reason. */
+extern const uint8_t peer_drop_reason[PEER_DROP_COUNT];
 
 #endif

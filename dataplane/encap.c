@@ -88,11 +88,12 @@ refuse_no_endpoint(struct worker *w, const struct encap_packet *p, uint8_t iface
 	};
 
 	if (p->m->data_len == 0) {
-		worker_drop(w, p->m, DROP_no_endpoint, iface);
+		worker_drop_of_peer(w, p->m, PEER_DROP_no_endpoint, iface, p->peer_id);
 		return;
 	}
 	fwd.family = *fwd.ip >> 4;
-	worker_drop_icmp(w, &fwd, DROP_no_endpoint, iface, ERROR_HOST_UNREACHABLE, 0);
+	worker_drop_icmp(
+		w, &fwd, PEER_DROP_no_endpoint, iface, p->peer_id, ERROR_HOST_UNREACHABLE, 0);
 }
 
 /*
@@ -124,7 +125,7 @@ begin_run(struct worker *w, const struct encap_packet *p, struct sealing *out)
 	const struct iface_dp *iface;
 
 	if (unlikely(peer == NULL)) {
-		worker_drop(w, p->m, DROP_no_peer, PKT_NO_IFACE);
+		worker_drop_of_peer(w, p->m, PEER_DROP_no_peer, PKT_NO_IFACE, p->from_peer);
 		return false;
 	}
 	peer_endpoint_read(peer, &run->endpoint);
@@ -209,7 +210,8 @@ frame_run(struct worker *w, struct sealing *b, struct run *run, unsigned i, unsi
 		struct rte_mbuf *m = b->m[i];
 
 		if (unlikely(!frame_message(m, run->session, run->mtu, counter, &b->op[k]))) {
-			worker_drop(w, m, DROP_over_mtu, run->peer->iface);
+			worker_drop_of_peer(
+				w, m, PEER_DROP_over_mtu, run->peer->iface, run->peer_id);
 			continue;
 		}
 		b->ecn[k] = m->data_len == 0 ? 0 : inner_ecn(b->op[k].data);
@@ -413,7 +415,7 @@ send_one(struct worker *w, struct rte_mbuf *m, const struct run *run, const stru
 	const struct aead_op *op, uint8_t ecn)
 {
 	if (unlikely(op->length + MESSAGE_DATA_OVERHEAD > o->message_max)) {
-		worker_drop(w, m, DROP_over_mtu, run->peer->iface);
+		worker_drop_of_peer(w, m, PEER_DROP_over_mtu, run->peer->iface, run->peer_id);
 		return;
 	}
 	outer_put(w, m, o, op, ecn);
@@ -429,7 +431,7 @@ static void
 drop_run(struct worker *w, const struct sealing *b, const struct run *run, unsigned i)
 {
 	for (unsigned end = i + run->n; i < end; i++)
-		worker_drop(w, b->m[i], DROP_no_route, run->peer->iface);
+		worker_drop_of_peer(w, b->m[i], PEER_DROP_no_route, run->peer->iface, run->peer_id);
 }
 
 /* The packets of a run, the first of them at i. */

@@ -178,12 +178,14 @@ way_to_peer(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct wa
 	const struct iface_dp *iface;
 
 	if (unlikely(peer == NULL)) {
-		worker_drop_icmp(w, p, DROP_no_peer, p->iface, ERROR_HOST_UNREACHABLE, 0);
+		worker_drop_icmp(
+			w, p, PEER_DROP_no_peer, p->iface, p->from_peer, ERROR_HOST_UNREACHABLE, 0);
 		return false;
 	}
 	iface = &w->dp->ifaces[peer->iface];
 	if (p->from_peer != PKT_NO_PEER && !(iface->hairpin && w->dp->ifaces[p->iface].hairpin)) {
-		worker_drop_icmp(w, p, DROP_hairpin_denied, p->iface, ERROR_PROHIBITED, 0);
+		worker_drop_icmp(w, p, PEER_DROP_hairpin_denied, p->iface, p->from_peer,
+			ERROR_PROHIBITED, 0);
 		return false;
 	}
 	*way = (struct way){.mtu = iface->mtu, .iface = peer->iface};
@@ -199,15 +201,16 @@ end_here(struct worker *w, const struct fwd_packet *p, fib_dst dst)
 		punt_local(w, p);
 		return;
 	case FIB_UNASSIGNED:
-		worker_drop_icmp(
-			w, p, DROP_no_peer, (uint8_t)fib_id(dst), ERROR_HOST_UNREACHABLE, 0);
+		worker_drop_icmp(w, p, PEER_DROP_no_peer, (uint8_t)fib_id(dst), p->from_peer,
+			ERROR_HOST_UNREACHABLE, 0);
 		return;
 	case FIB_MARTIAN:
-		worker_drop(w, p->m, DROP_martian, p->iface);
+		worker_drop_of_peer(w, p->m, PEER_DROP_martian, p->iface, p->from_peer);
 		return;
 	case FIB_NONE:
 	default:
-		worker_drop_icmp(w, p, DROP_no_route, p->iface, ERROR_NET_UNREACHABLE, 0);
+		worker_drop_icmp(
+			w, p, PEER_DROP_no_route, p->iface, p->from_peer, ERROR_NET_UNREACHABLE, 0);
 		return;
 	}
 }
@@ -235,6 +238,15 @@ find_way(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct way *
 	return true;
 }
 
+/* Who is charged with a packet that has a way and must not take it; or PKT_NO_PEER. */
+static uint32_t
+charged(const struct fwd_packet *p, fib_dst dst)
+{
+	if (p->from_peer != PKT_NO_PEER)
+		return p->from_peer;
+	return fib_kind(dst) == FIB_PEER ? fib_id(dst) : PKT_NO_PEER;
+}
+
 static inline void
 dispatch(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *out)
 {
@@ -243,13 +255,15 @@ dispatch(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *
 	if (unlikely(!find_way(w, p, dst, &way)))
 		return;
 	if (unlikely(martian_source(p)))
-		worker_drop(w, p->m, DROP_martian, p->iface);
+		worker_drop_of_peer(w, p->m, PEER_DROP_martian, p->iface, charged(p, dst));
 	else if (unlikely(!decrement_ttl(p)))
-		worker_drop_icmp(w, p, DROP_ttl_exceeded, way.iface, ERROR_TTL_EXCEEDED, 0);
+		worker_drop_icmp(w, p, PEER_DROP_ttl_exceeded, way.iface, charged(p, dst),
+			ERROR_TTL_EXCEEDED, 0);
 	else if (likely(p->m->pkt_len <= way.mtu))
 		send_one(w, p, dst, out);
 	else if (dont_fragment(p))
-		worker_drop_icmp(w, p, DROP_over_mtu, way.iface, ERROR_TOO_BIG, way.mtu);
+		worker_drop_icmp(w, p, PEER_DROP_over_mtu, way.iface, charged(p, dst),
+			ERROR_TOO_BIG, way.mtu);
 	else
 		send_fragments(w, p, dst, way.mtu, way.iface, out);
 }

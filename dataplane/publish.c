@@ -135,6 +135,18 @@ peer_give_back(struct dataplane *dp, uint32_t id)
 	chunk->peers = NULL;
 }
 
+/*
+ * No worker has a drop of the id's last peer left to charge: what leads to its
+ * id was gone before the grace period that freed it, but for what was staged,
+ * which each worker drops before it confirms.
+ */
+static void
+clear_drops(struct peer_drops *drops)
+{
+	for (unsigned i = 0; i < PEER_DROP_COUNT; i++)
+		atomic_store_explicit(&drops->packets[i], 0, memory_order_relaxed);
+}
+
 struct peer_dp *
 dp_peer_publish(struct dataplane *dp, uint8_t iface)
 {
@@ -151,6 +163,7 @@ dp_peer_publish(struct dataplane *dp, uint8_t iface)
 	peer->id = id;
 	peer->generation = ++dp->generations[id];
 	peer->iface = iface;
+	clear_drops(&dp->peer_drops[id]);
 	atomic_store_explicit(&dp->peers[id], peer, memory_order_release);
 	atomic_fetch_add_explicit(&dp->n_peers, 1, memory_order_relaxed);
 	return peer;
@@ -349,6 +362,16 @@ dp_peer_counters(const struct dataplane *dp, const struct peer_dp *peer, struct 
 		out->tx_packets += atomic_load_explicit(&pw->tx_packets, memory_order_relaxed);
 		out->tx_bytes += atomic_load_explicit(&pw->tx_bytes, memory_order_relaxed);
 	}
+}
+
+void
+dp_peer_drops(
+	const struct dataplane *dp, const struct peer_dp *peer, uint64_t packets[PEER_DROP_COUNT])
+{
+	const struct peer_drops *drops = &dp->peer_drops[peer->id];
+
+	for (unsigned i = 0; i < PEER_DROP_COUNT; i++)
+		packets[i] = atomic_load_explicit(&drops->packets[i], memory_order_relaxed);
 }
 
 /* A time that a worker keeps in a session. */

@@ -55,6 +55,10 @@ struct dp_counters {
 void dp_peer_counters(
 	const struct dataplane *dp, const struct peer_dp *peer, struct dp_counters *out);
 
+/* What was dropped of the peer's, by enum peer_drop. */
+void dp_peer_drops(
+	const struct dataplane *dp, const struct peer_dp *peer, uint64_t packets[PEER_DROP_COUNT]);
+
 /* Snapshot for the timers; times as dp_now_ns, 0 is never or none. */
 struct dp_traffic {
 	uint64_t last_rx_ns, last_tx_ns, last_rx_data_ns;

@@ -57,6 +57,21 @@ worker_punt_handshake(struct worker *w, struct rte_mbuf *m, const struct ip_addr
 		worker_punt(w, m, ring);
 }
 
+static void
+count_drop_of_peer(struct worker *w, enum peer_drop reason, uint8_t iface, uint32_t peer_id)
+{
+	w->stats.drops[peer_drop_reason[reason]][iface < IFACE_MAX ? iface : IFACE_NONE]++;
+	peer_drop_add(w->dp, peer_id, reason);
+}
+
+void
+worker_drop_of_peer(struct worker *w, struct rte_mbuf *m, enum peer_drop reason, uint8_t iface,
+	uint32_t peer_id)
+{
+	count_drop_of_peer(w, reason, iface, peer_id);
+	rte_pktmbuf_free(m);
+}
+
 bool
 worker_punt_room(const struct worker *w, unsigned eighths)
 {
@@ -79,12 +94,12 @@ static const struct icmp_kind icmp_kinds[] = {
 };
 
 void
-worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum drop_reason reason,
-	uint8_t iface, enum packet_error error, uint32_t mtu)
+worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum peer_drop reason, uint8_t iface,
+	uint32_t peer_id, enum packet_error error, uint32_t mtu)
 {
 	const struct icmp_kind *kind = &icmp_kinds[error];
 
-	w->stats.drops[reason][iface < IFACE_MAX ? iface : IFACE_NONE]++;
+	count_drop_of_peer(w, reason, iface, peer_id);
 	*pkt_meta(p->m) = (struct pkt_meta){
 		.kind = PKT_PUNT_ICMP,
 		.port = p->port,

@@ -25,9 +25,9 @@ worker_stage(struct worker *w, struct peer_dp *peer, struct rte_mbuf *m)
 	struct peer_worker *pw = &w->peers[peer->id];
 
 	if (pw->n_staged >= w->staged_max_peer)
-		worker_drop(w, unstage(w, pw), DROP_stage_full, peer->iface);
+		worker_drop_of_peer(w, unstage(w, pw), PEER_DROP_stage_full, peer->iface, peer->id);
 	if (w->n_staged >= w->staged_max) {
-		worker_drop(w, m, DROP_stage_full, peer->iface);
+		worker_drop_of_peer(w, m, PEER_DROP_stage_full, peer->iface, peer->id);
 		return;
 	}
 	pkt_meta(m)->next = NULL;
@@ -74,6 +74,7 @@ worker_drop_staged(struct worker *w, uint32_t peer_id)
 	struct peer_dp *peer = worker_peer(w, peer_id);
 
 	while (pw->n_staged > 0)
-		worker_drop(w, unstage(w, pw), DROP_stage_expired,
-			peer != NULL ? peer->iface : PKT_NO_IFACE);
+		worker_drop_of_peer(w, unstage(w, pw), PEER_DROP_stage_expired,
+			peer != NULL ? peer->iface : PKT_NO_IFACE,
+			peer != NULL ? peer_id : PKT_NO_PEER);
 }

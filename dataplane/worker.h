@@ -38,6 +38,14 @@ struct peer_worker {
 	uint32_t n_staged;
 } __rte_cache_aligned;
 
+/*
+ * Drops that are charged to one peer, since its id was given out. Drops are
+ * seldom, and any thread may have one to charge: they share the counters.
+ */
+struct peer_drops {
+	_Atomic uint64_t packets[PEER_DROP_COUNT];
+} __rte_cache_aligned;
+
 /* Transport data on its way through decap. */
 struct rx_data {
 	struct rte_mbuf *m; /* data at the Ethernet header */
@@ -205,6 +213,7 @@ struct dataplane {
 	void (*wake_control)(void *arg);
 	void *wake_arg;
 	struct worker *workers[WORKER_MAX];
+	struct peer_drops *peer_drops; /* by id; any thread adds and reads, control clears */
 
 	/* Control only. */
 	uint32_t max_peers;
@@ -226,6 +235,22 @@ worker_drop(struct worker *w, struct rte_mbuf *m, enum drop_reason reason, uint8
 	w->stats.drops[reason][iface < IFACE_MAX ? iface : IFACE_NONE]++;
 	rte_pktmbuf_free(m);
 }
+
+/* peer_id may be PKT_NO_PEER. Whoever adds has found the peer since it was last quiescent. */
+static inline void
+peer_drop_add(struct dataplane *dp, uint32_t peer_id, enum peer_drop reason)
+{
+	if (peer_id != PKT_NO_PEER)
+		atomic_fetch_add_explicit(
+			&dp->peer_drops[peer_id].packets[reason], 1, memory_order_relaxed);
+}
+
+/*
+ * As worker_drop, and charged to the peer, unless that is PKT_NO_PEER. Out of
+ * line: packets that go on pay nothing for it.
+ */
+void worker_drop_of_peer(struct worker *w, struct rte_mbuf *m, enum peer_drop reason, uint8_t iface,
+	uint32_t peer_id);
 
 /* Charge the cycles since the previous call to this stage, in a turn that is timed. */
 static inline void
@@ -280,10 +305,12 @@ enum packet_error {
 	ERROR_TOO_BIG,
 	ERROR_TTL_EXCEEDED,
 };
-/* Count a drop and have control answer it with an ICMP error. Takes the packet. mtu: ERROR_TOO_BIG.
+/*
+ * As worker_drop_of_peer, and control is to answer it with an ICMP error. Takes the packet.
+ * mtu: ERROR_TOO_BIG.
  */
-void worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum drop_reason reason,
-	uint8_t iface, enum packet_error error, uint32_t mtu);
+void worker_drop_icmp(struct worker *w, const struct fwd_packet *p, enum peer_drop reason,
+	uint8_t iface, uint32_t peer_id, enum packet_error error, uint32_t mtu);
 /* Ask control for a handshake with the peer, once until control clears the flag. */
 void worker_want_handshake(struct worker *w, struct peer_dp *peer);
 
