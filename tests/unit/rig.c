@@ -13,7 +13,10 @@
 
 struct rig rig;
 
+#define MAX_PEERS 64
+
 static uint64_t drops_seen[DROP_REASON_COUNT][IFACE_MAX + 1];
+static uint64_t charges_seen[MAX_PEERS][PEER_DROP_COUNT];
 static const char *const neighbours[][2] = {
 	{"192.0.2.254", "2001:db8::254"}, {"10.20.0.2", "fd00:20::2"}};
 
@@ -119,7 +122,7 @@ create(unsigned n_workers)
 	};
 	struct dataplane_config config = {
 		.n_workers = (uint8_t)n_workers,
-		.max_peers = 64,
+		.max_peers = MAX_PEERS,
 		.max_prefixes = 256,
 		.ports = ports,
 		.n_ports = RIG_PORTS,
@@ -134,6 +137,7 @@ create(unsigned n_workers)
 
 	memset(&rig, 0, sizeof(rig));
 	memset(drops_seen, 0, sizeof(drops_seen));
+	memset(charges_seen, 0, sizeof(charges_seen));
 	ports[RIG_WAN].addresses[0] = parse_prefix("192.0.2.1/24");
 	ports[RIG_WAN].addresses[1] = parse_prefix("2001:db8::1/48");
 	ports[RIG_LAN].addresses[0] = parse_prefix("10.20.0.1/24");
@@ -351,6 +355,23 @@ void
 rig_expect_no_drops(void)
 {
 	rig_expect_drops(0, 0, 0);
+}
+
+void
+rig_expect_charged(const struct rig_peer *p, enum peer_drop reason, uint64_t n)
+{
+	for (uint32_t id = 0; id < MAX_PEERS; id++) {
+		for (unsigned r = 0; r < PEER_DROP_COUNT; r++) {
+			uint64_t is = atomic_load(&rig.dp->peer_drops[id].packets[r]);
+			uint64_t want = p != NULL && p->id == id && r == reason ? n : 0;
+
+			if (is - charges_seen[id][r] != want)
+				fail_msg("%s of peer %u: %d charged, should be %d",
+					drop_reason_name[peer_drop_reason[r]], id,
+					(int)(is - charges_seen[id][r]), (int)want);
+			charges_seen[id][r] = is;
+		}
+	}
 }
 
 struct dp_event

@@ -108,6 +108,8 @@ uint64_t rig_drops(enum drop_reason reason);
 /* No drop at all since the last call but n of this reason, with this interface. */
 void rig_expect_drops(enum drop_reason reason, unsigned iface, uint64_t n);
 void rig_expect_no_drops(void);
+/* Likewise charged to peers: none since the last call but n of this reason, to p; NULL: to none. */
+void rig_expect_charged(const struct rig_peer *p, enum peer_drop reason, uint64_t n);
 /* The next event; fails if there is none. */
 struct dp_event rig_event(enum dp_event_type type);
 void rig_expect_no_event(void);

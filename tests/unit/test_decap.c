@@ -130,6 +130,7 @@ test_inner_source_not_checked(void **state)
 		rig_receive_from(&p, &inner);
 		rig_turn(0);
 		rig_expect_drops(DROP_source_not_allowed, 0, 1);
+		rig_expect_charged(&p, PEER_DROP_source_not_allowed, 1);
 	}
 	rig_expect_silence();
 }
@@ -148,6 +149,7 @@ test_not_the_longest_prefix(void **state)
 	rig_receive_from(&wide, &inner);
 	rig_turn(0);
 	rig_expect_drops(DROP_source_not_allowed, 0, 1);
+	rig_expect_charged(&wide, PEER_DROP_source_not_allowed, 1);
 	rig_receive_from(&narrow, &inner);
 	rig_receive_from(&wide, &beside);
 	rig_turn(0);
@@ -156,6 +158,7 @@ test_not_the_longest_prefix(void **state)
 	rig_receive_from(&narrow, &beside);
 	rig_turn(0);
 	rig_expect_drops(DROP_source_not_allowed, 0, 1);
+	rig_expect_charged(&narrow, PEER_DROP_source_not_allowed, 1);
 }
 
 static void
@@ -170,6 +173,7 @@ test_a_moved_allowed_ip_moves_at_once(void **state)
 	rig_receive_from(&a, &inner);
 	rig_turn(0);
 	rig_expect_drops(DROP_source_not_allowed, 0, 1);
+	rig_expect_charged(&a, PEER_DROP_source_not_allowed, 1);
 	rig_receive_from(&b, &inner);
 	rig_turn(0);
 	rig_expect_forwarded(RIG_LAN, &inner);
@@ -194,6 +198,7 @@ test_endpoint_learned_before_replay_check(void **state)
 	rig_receive(RIG_WAN, &ip);
 	rig_turn(0);
 	rig_expect_drops(DROP_replay, 0, 1);
+	rig_expect_charged(&p, PEER_DROP_replay, 1);
 	assert_true(dp_peer_endpoint(p.peer, &ep, NULL));
 	assert_true(ip_endpoint_equal(&ep, &p.endpoint));
 	rig_expect_no_event();
@@ -214,6 +219,7 @@ test_endpoint_learned_before_authentication(void **state)
 	rig_receive(RIG_WAN, &ip);
 	rig_turn(0);
 	rig_expect_drops(DROP_auth_failed, 0, 1);
+	rig_expect_charged(&p, PEER_DROP_auth_failed, 1);
 	assert_true(dp_peer_endpoint(p.peer, &ep, NULL));
 	assert_true(ip_endpoint_equal(&ep, &p.endpoint));
 	dp_peer_counters(rig.dp, p.peer, &c);
@@ -364,6 +370,7 @@ test_a_packet_counts_once(void **state)
 	receive_message(&message);
 	rig_turn(0);
 	rig_expect_drops(DROP_replay, 0, 2);
+	rig_expect_charged(&p, PEER_DROP_replay, 2);
 	rig_expect_forwarded(RIG_LAN, &what);
 	rig_expect_silence();
 }
@@ -473,6 +480,7 @@ test_index_of_another_interface(void **state)
 	rig_receive(RIG_WAN, &ip);
 	rig_turn(0);
 	rig_expect_drops(DROP_unknown_index, 1, 1);
+	rig_expect_charged(NULL, PEER_DROP_replay, 0);
 	receive_message(&message);
 	rig_turn(0);
 	rig_expect_no_drops();
@@ -514,6 +522,7 @@ test_receives_on_an_expired_session(void **state)
 	receive_message(&message);
 	rig_turn(0);
 	rig_expect_drops(DROP_session_expired, 0, 1);
+	rig_expect_charged(&p, PEER_DROP_session_expired, 1);
 	rig_seal(&message, &p, REJECT_AFTER_MESSAGES - 1, NULL, 0);
 	receive_message(&message);
 	rig_turn(0);
@@ -522,6 +531,7 @@ test_receives_on_an_expired_session(void **state)
 	rig_receive_keepalive(&p);
 	rig_turn(0);
 	rig_expect_drops(DROP_session_expired, 0, 1);
+	rig_expect_charged(&p, PEER_DROP_session_expired, 1);
 }
 
 /* The initiator rekeys once when it receives on a session older than 165 s. */
@@ -596,6 +606,7 @@ test_inside_that_is_no_ip_packet(void **state)
 		receive_message(&message);
 		rig_turn(0);
 		rig_expect_drops(DROP_inner_malformed, 0, 1);
+		rig_expect_charged(&p, PEER_DROP_inner_malformed, 1);
 	}
 	rig_expect_silence();
 }
@@ -631,6 +642,7 @@ test_ecn_is_combined(void **state)
 		rig_turn(0);
 		if (out[in][outer] < 0) {
 			rig_expect_drops(DROP_ecn_invalid, 0, 1);
+			rig_expect_charged(&p, PEER_DROP_ecn_invalid, 1);
 			continue;
 		}
 		what.tos = 0xb8 | out[in][outer];

@@ -164,6 +164,7 @@ test_no_endpoint_is_said_to_the_sender(void **state)
 	receive_lan(&what);
 	rig_turn(0);
 	rig_expect_drops(DROP_no_endpoint, 0, 1);
+	rig_expect_charged(&p, PEER_DROP_no_endpoint, 1);
 	m = rig_punted(PUNT_RING_LOCAL);
 	assert_non_null(m);
 	assert_int_equal(pkt_meta(m)->kind, PKT_PUNT_ICMP);
@@ -175,6 +176,7 @@ test_no_endpoint_is_said_to_the_sender(void **state)
 	receive_lan(&what6);
 	rig_turn(0);
 	rig_expect_drops(DROP_no_endpoint, 0, 1);
+	rig_expect_charged(&p, PEER_DROP_no_endpoint, 1);
 	m = rig_punted(PUNT_RING_LOCAL);
 	assert_non_null(m);
 	assert_int_equal(pkt_meta(m)->icmp_type, 1);
@@ -183,6 +185,7 @@ test_no_endpoint_is_said_to_the_sender(void **state)
 	dp_send_keepalive(rig.dp, p.peer);
 	rig_turn(0);
 	rig_expect_drops(DROP_no_endpoint, 0, 1);
+	rig_expect_charged(&p, PEER_DROP_no_endpoint, 1);
 	rig_expect_silence();
 }
 
@@ -197,6 +200,7 @@ test_outer_packet_into_a_tunnel(void **state)
 	receive_lan(&what);
 	rig_turn(0);
 	rig_expect_drops(DROP_no_route, 0, 1);
+	rig_expect_charged(&p, PEER_DROP_no_route, 1);
 	rig_expect_silence();
 	/* An allowed-IP that covers the endpoint, and is longer than the route to it. */
 	p = rig_peer(0, "203.0.113.0/26", "203.0.113.5:7777");
@@ -225,6 +229,7 @@ test_an_outer_packet_over_the_ports_mtu(void **state)
 	receive_lan(&what);
 	rig_turn(0);
 	rig_expect_drops(DROP_over_mtu, 0, 1);
+	rig_expect_charged(&p, PEER_DROP_over_mtu, 1);
 	rig_expect_silence();
 }
 

@@ -71,14 +71,17 @@ test_hairpin_denied_by_either_interface(void **state)
 	rig_receive_from(&a, &ab);
 	rig_turn(0);
 	rig_expect_drops(DROP_hairpin_denied, 0, 1);
+	rig_expect_charged(&a, PEER_DROP_hairpin_denied, 1);
 	expect_icmp(3, 13, 0, a.id);
 	rig_receive_from(&b, &ba);
 	rig_turn(0);
 	rig_expect_drops(DROP_hairpin_denied, 1, 1);
+	rig_expect_charged(&b, PEER_DROP_hairpin_denied, 1);
 	expect_icmp(3, 13, 0, b.id);
 	rig_receive_from(&b, &bc);
 	rig_turn(0);
 	rig_expect_drops(DROP_hairpin_denied, 1, 1);
+	rig_expect_charged(&b, PEER_DROP_hairpin_denied, 1);
 	expect_icmp(3, 13, 0, b.id);
 	rig_expect_silence();
 	/* The LAN is no peer. */
@@ -98,10 +101,12 @@ test_ttl_ends_here(void **state)
 	rig_receive_from(&a, &v4);
 	rig_turn(0);
 	rig_expect_drops(DROP_ttl_exceeded, IFACE_NONE, 1);
+	rig_expect_charged(&a, PEER_DROP_ttl_exceeded, 1);
 	expect_icmp(11, 0, 0, a.id);
 	receive(RIG_LAN, &v6);
 	rig_turn(0);
 	rig_expect_drops(DROP_ttl_exceeded, 0, 1);
+	rig_expect_charged(&a, PEER_DROP_ttl_exceeded, 1);
 	expect_icmp(3, 0, 0, PKT_NO_PEER);
 	v4.ttl = v6.ttl = 2;
 	rig_receive_from(&a, &v4);
@@ -109,6 +114,53 @@ test_ttl_ends_here(void **state)
 	rig_turn(0);
 	rig_expect_forwarded(RIG_LAN, &v4);
 	rig_expect_tunnelled(&a, &v6);
+}
+
+/*
+ * Charged with a packet that may not go on is the peer that sent it; who it is
+ * for only where it came from none; and where there is no peer at all, nobody.
+ */
+static void
+test_who_is_charged(void **state)
+{
+	enum { A, B, NONE };
+	static const struct {
+		unsigned from, charged;
+		struct rig_ip what;
+		enum peer_drop reason;
+		unsigned iface;
+	} rows[] = {
+		{A, A, {"10.8.0.2", "10.8.0.3", 64, .ttl = 1}, PEER_DROP_ttl_exceeded, 0},
+		{NONE, B, {LAN_HOST, "10.8.0.3", 64, .ttl = 1}, PEER_DROP_ttl_exceeded, 0},
+		{NONE, NONE, {"10.20.0.9", LAN_HOST, 64, .ttl = 1}, PEER_DROP_ttl_exceeded,
+			IFACE_NONE},
+		{B, B, {"10.8.0.3", "10.8.0.2", 1421, .df = true}, PEER_DROP_over_mtu, 0},
+		{NONE, A, {LAN_HOST, "10.8.0.2", 1421, .df = true}, PEER_DROP_over_mtu, 0},
+		{NONE, B, {"127.0.0.1", "10.8.0.3", 64}, PEER_DROP_martian, IFACE_NONE},
+		{B, B, {"10.8.0.3", "10.8.0.99", 64}, PEER_DROP_no_peer, 0},
+		{NONE, NONE, {LAN_HOST, "10.8.0.99", 64}, PEER_DROP_no_peer, 0},
+		{NONE, NONE, {LAN_HOST, "198.51.100.1", 64}, PEER_DROP_no_route, IFACE_NONE},
+	};
+	struct rig_peer peers[2] = {client(0, "10.8.0.2/32", "203.0.113.5:7777"),
+		client(0, "10.8.0.3/32", "203.0.113.6:7777")};
+
+	for (unsigned i = 0; i < RTE_DIM(rows); i++) {
+		const struct rig_peer *charged =
+			rows[i].charged == NONE ? NULL : &peers[rows[i].charged];
+		struct rte_mbuf *m;
+
+		if (rows[i].from == NONE)
+			receive(RIG_LAN, &rows[i].what);
+		else
+			rig_receive_from(&peers[rows[i].from], &rows[i].what);
+		rig_turn(0);
+		rig_expect_drops(peer_drop_reason[rows[i].reason], rows[i].iface, 1);
+		rig_expect_charged(charged, rows[i].reason, 1);
+		m = rig_punted(PUNT_RING_LOCAL);
+		assert_true((m == NULL) == (rows[i].reason == PEER_DROP_martian));
+		rte_pktmbuf_free(m);
+	}
+	rig_expect_silence();
 }
 
 /* Every TTL: the incremental checksum has its carry right. */
@@ -158,10 +210,12 @@ test_over_the_tunnels_mtu_with_df(void **state)
 	receive(RIG_LAN, &v4);
 	rig_turn(0);
 	rig_expect_drops(DROP_over_mtu, 0, 1);
+	rig_expect_charged(&a, PEER_DROP_over_mtu, 1);
 	expect_icmp(3, 4, 1420, PKT_NO_PEER);
 	receive(RIG_LAN, &v6);
 	rig_turn(0);
 	rig_expect_drops(DROP_over_mtu, 0, 1);
+	rig_expect_charged(&a, PEER_DROP_over_mtu, 1);
 	expect_icmp(2, 0, 1420, PKT_NO_PEER);
 	rig_expect_silence();
 	(void)a;
@@ -215,6 +269,7 @@ test_over_a_ports_mtu(void **state)
 	rig_receive_from(&a, &what);
 	rig_turn(0);
 	rig_expect_drops(DROP_over_mtu, IFACE_NONE, 1);
+	rig_expect_charged(&a, PEER_DROP_over_mtu, 1);
 	expect_icmp(3, 4, 1280, a.id);
 	what.df = false;
 	rig_receive_from(&a, &what);
@@ -254,10 +309,12 @@ test_no_route(void **state)
 	rig_receive_from(&a, &v4);
 	rig_turn(0);
 	rig_expect_drops(DROP_no_route, 0, 1);
+	rig_expect_charged(&a, PEER_DROP_no_route, 1);
 	expect_icmp(3, 0, 0, a.id);
 	rig_receive_from(&a, &v6);
 	rig_turn(0);
 	rig_expect_drops(DROP_no_route, 0, 1);
+	rig_expect_charged(&a, PEER_DROP_no_route, 1);
 	expect_icmp(1, 0, 0, a.id);
 	rig_expect_silence();
 }
@@ -272,6 +329,7 @@ test_unassigned_tunnel_addresses(void **state)
 	receive(RIG_LAN, &v4);
 	rig_turn(0);
 	rig_expect_drops(DROP_no_peer, 0, 1);
+	rig_expect_charged(NULL, PEER_DROP_no_peer, 0);
 	expect_icmp(3, 1, 0, PKT_NO_PEER);
 	receive(RIG_LAN, &v6);
 	rig_turn(0);
@@ -293,10 +351,12 @@ test_martians(void **state)
 		rig_receive_from(&a, &what);
 		rig_turn(0);
 		rig_expect_drops(DROP_martian, 0, 1);
+		rig_expect_charged(&a, PEER_DROP_martian, 1);
 	}
 	rig_receive_from(&a, &(struct rig_ip){.src = "fd00:8::2", .dst = "ff02::1", .len = 64});
 	rig_turn(0);
 	rig_expect_drops(DROP_martian, 0, 1);
+	rig_expect_charged(&a, PEER_DROP_martian, 1);
 	assert_null(rig_punted(PUNT_RING_LOCAL));
 	rig_expect_silence();
 }
@@ -317,10 +377,12 @@ test_martian_sources(void **state)
 		rig_receive_from(&a, &what);
 		rig_turn(0);
 		rig_expect_drops(DROP_martian, 0, 1);
+		rig_expect_charged(&a, PEER_DROP_martian, 1);
 		rig_ip(&ip, &what);
 		rig_receive(RIG_WAN, &ip);
 		rig_turn(0);
 		rig_expect_drops(DROP_martian, IFACE_NONE, 1);
+		rig_expect_charged(NULL, PEER_DROP_martian, 0);
 	}
 	rig_expect_silence();
 	assert_null(rig_punted(PUNT_RING_LOCAL));
@@ -394,10 +456,12 @@ test_a_full_local_ring_is_counted(void **state)
 		rig_receive_from(&a, &what);
 	rig_turn_all();
 	rig_expect_drops(DROP_queue_full, 0, 5);
+	rig_expect_charged(NULL, PEER_DROP_no_route, 0);
 	/* No error is owed to whom the ring has no room for. */
 	rig_receive_from(&a, &(struct rig_ip){.src = "10.8.0.2", .dst = "198.51.100.1", .len = 84});
 	rig_turn_all();
 	rig_expect_drops(DROP_no_route, 0, 1);
+	rig_expect_charged(&a, PEER_DROP_no_route, 1);
 	assert_int_equal(rte_ring_count(rig_worker(0)->punt[PUNT_RING_LOCAL]), room);
 	/* The rest is for neighbours: a solicitation of the LAN for an address of ours. */
 	rig_ip(&probe, &(struct rig_ip){.src = "fd00:20::2", .dst = "fd00:20::1", .len = 72});
@@ -506,6 +570,7 @@ main(void)
 		RIG_TEST(test_hairpin_between_peers),
 		RIG_TEST(test_hairpin_denied_by_either_interface),
 		RIG_TEST(test_ttl_ends_here),
+		RIG_TEST(test_who_is_charged),
 		RIG_TEST(test_header_checksum_after_every_ttl),
 		RIG_TEST(test_injected_packets_keep_their_ttl),
 		RIG_TEST(test_over_the_tunnels_mtu_with_df),

@@ -66,6 +66,7 @@ test_a_replay_on_the_other_worker_is_seen(void **state)
 	receive_by(1, RIG_WAN, &ip);
 	rig_turn_all();
 	rig_expect_drops(DROP_replay, 0, 1);
+	rig_expect_charged(&p, PEER_DROP_replay, 1);
 	rig_expect_forwarded(RIG_LAN, &what);
 	rig_expect_silence();
 }

@@ -145,6 +145,7 @@ test_roams_on_a_replayed_initiation(void **state)
 	rig_send_from(AWAY, RIG_GATEWAY, &msg, sizeof(msg));
 	rig_run();
 	rig_expect_drops(DROP_handshake_rejected, 0, 1);
+	rig_expect_charged(&c.wire, PEER_DROP_handshake_rejected, 1);
 	after = endpoint_of(&c);
 	assert_true(ip_endpoint_equal(&after, &before));
 	rig_expect_silence();
@@ -162,6 +163,7 @@ test_mac1_not_checked(void **state)
 	rig_send_from(c.from, RIG_GATEWAY, &msg, sizeof(msg));
 	rig_run();
 	rig_expect_drops(DROP_mac1_invalid, 0, 1);
+	rig_expect_charged(NULL, PEER_DROP_handshake_rejected, 0);
 	rig_expect_silence();
 }
 
@@ -180,6 +182,7 @@ test_cookie_threshold_never_engages(void **state)
 	rig_send_from(c.from, RIG_GATEWAY, &msg, sizeof(msg));
 	rig_run();
 	rig_expect_drops(DROP_handshake_rejected, 0, capacity / 8 - 2);
+	rig_expect_charged(NULL, PEER_DROP_handshake_rejected, 0);
 	rig_client_finish(&c);
 	rig_expect_silence();
 	msg = rig_client_initiation(&c);

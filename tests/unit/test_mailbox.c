@@ -38,6 +38,7 @@ test_an_id_is_free_when_every_worker_has_let_go(void **state)
 	assert_int_equal(rig.dp->n_free_ids, free_ids + 1);
 	assert_int_equal(rig_worker(1)->n_staged, 0);
 	rig_expect_drops(DROP_stage_expired, IFACE_NONE, 2);
+	rig_expect_charged(NULL, PEER_DROP_stage_expired, 0);
 	/* The next peer of the id is another generation. */
 	p = rig_peer(0, "10.8.0.3/32", NULL);
 	assert_int_equal(p.generation, 2);

@@ -61,6 +61,32 @@ test_an_id_is_reused_only_after_all_workers_let_go(void **state)
 	assert_int_not_equal(q.generation, p.generation);
 }
 
+/* "Removed and added again": what was charged to the id before is not the new peer's. */
+static void
+test_drops_start_at_zero_with_a_reused_id(void **state)
+{
+	static const uint64_t none[PEER_DROP_COUNT];
+	struct rig_peer p = rig_peer(0, "10.8.0.2/32", "203.0.113.5:7777"), q;
+	struct rig_ip foreign = {.src = "10.8.0.77", .dst = LAN_HOST, .len = 64};
+	uint64_t drops[PEER_DROP_COUNT];
+
+	dp_peer_drops(rig.dp, p.peer, drops);
+	assert_memory_equal(drops, none, sizeof(none));
+	rig_session(&p, true, 0, true);
+	for (unsigned i = 0; i < 3; i++)
+		rig_receive_from(&p, &foreign);
+	rig_turn(0);
+	rig_expect_charged(&p, PEER_DROP_source_not_allowed, 3);
+	dp_peer_drops(rig.dp, p.peer, drops);
+	assert_int_equal(drops[PEER_DROP_source_not_allowed], 3);
+	remove_peer(&p, "10.8.0.2/32");
+	rig_reclaim();
+	q = rig_peer(0, "10.8.0.2/32", "203.0.113.5:7777");
+	assert_int_equal(q.id, p.id);
+	dp_peer_drops(rig.dp, q.peer, drops);
+	assert_memory_equal(drops, none, sizeof(none));
+}
+
 static void
 test_removal_with_packets_in_flight(void **state)
 {
@@ -262,6 +288,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(test_an_id_is_reused_only_after_all_workers_let_go),
+		RIG_TEST(test_drops_start_at_zero_with_a_reused_id),
 		RIG_TEST(test_removal_with_packets_in_flight),
 		RIG_TEST(test_counters_outlive_their_sessions),
 		RIG_TEST(test_a_peer_waits_for_its_sessions),

@@ -88,6 +88,7 @@ test_a_peer_stages_128_and_drops_the_oldest(void **state)
 		receive_lan("10.8.0.2", i);
 	rig_turn_all();
 	rig_expect_drops(DROP_stage_full, 0, 10);
+	rig_expect_charged(&p, PEER_DROP_stage_full, 10);
 	rig_session(&p, true, 0, true);
 	dp_flush_staged(rig.dp, p.peer, false, 0);
 	rig_turn(0);
@@ -101,19 +102,26 @@ static void
 test_all_peers_together_are_bounded(void **state)
 {
 	struct worker *w = rig_worker(0);
+	uint64_t charged[PEER_DROP_COUNT];
+	struct rig_peer peers[3];
 
 	w->staged_max = 100;
 	for (unsigned peer = 0; peer < 3; peer++) {
 		char allowed[32];
 
 		snprintf(allowed, sizeof(allowed), "10.8.0.%u/32", 2 + peer);
-		rig_peer(0, allowed, "203.0.113.5:7777");
+		peers[peer] = rig_peer(0, allowed, "203.0.113.5:7777");
 	}
 	for (uint32_t i = 0; i < 120; i++)
 		receive_lan(i % 3 == 0 ? "10.8.0.2" : i % 3 == 1 ? "10.8.0.3" : "10.8.0.4", i);
 	rig_turn_all();
 	assert_int_equal(w->n_staged, 100);
 	rig_expect_drops(DROP_stage_full, 0, 20);
+	/* The last 20 of them: from number 100 on, each is its own peer's. */
+	for (unsigned peer = 0; peer < 3; peer++) {
+		dp_peer_drops(rig.dp, peers[peer].peer, charged);
+		assert_int_equal(charged[PEER_DROP_stage_full], peer == 0 ? 6 : 7);
+	}
 }
 
 static void
@@ -127,6 +135,7 @@ test_a_handshake_that_gives_up_drops_what_is_staged(void **state)
 	dp_drop_staged(rig.dp, p.peer);
 	rig_turn(0);
 	rig_expect_drops(DROP_stage_expired, 1, 7);
+	rig_expect_charged(&p, PEER_DROP_stage_expired, 7);
 	assert_int_equal(rig_worker(0)->n_staged, 0);
 	rig_session(&p, true, 0, true);
 	dp_flush_staged(rig.dp, p.peer, false, 0);
