@@ -48,9 +48,10 @@ const struct ctl_command_row ctl_commands[] = {
 		ctl_import_conf, 1, 1,
 		{{"skip-unsupported", false}, {"output", true}, {"interface", true},
 			{"into", true}}},
-	{"drops", "[--all] [--watch]",
-		"dropped packets by reason; --all: zeros too; --watch: again every second",
-		ctl_drops, 0, 0, {{"all", false}, {"watch", false}}},
+	{"drops", "[IF PEER] [--all] [--watch]",
+		"dropped packets by reason, or those of one peer; --all: zeros too; --watch: again "
+		"every second",
+		ctl_drops, 0, 2, {{"all", false}, {"watch", false}}},
 	{"workers", "[--watch]", "what the workers' time goes into; --watch: every second",
 		ctl_workers, 0, 0, {{"watch", false}}},
 	{"events", "[--follow] [--after SEQ]",

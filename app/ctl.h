@@ -104,12 +104,14 @@ int ctl_tell_error(struct ctl *c, long status, json_t *answer);
 /* ---- what is meant by a name --------------------------------------------------- */
 
 /*
- * A request to the peer that args[0] and args[1] name, by name, key or a file that
+ * A request to the peer that args[0] and args[1] name, or to a part of it (its
+ * "drops"; else NULL), by name, key or a file that
  * holds its public key; or by an unambiguous beginning of its name or key (of its
  * key only, and 6 characters of it, where the method changes something). A
  * refusal for want of such a peer tells of similar names. body is consumed.
  */
-int ctl_peer_request(struct ctl *c, const char *method, json_t *body, json_t **answer);
+int ctl_peer_request(
+	struct ctl *c, const char *method, const char *part, json_t *body, json_t **answer);
 /* All pages of the interface's peers, as one list. */
 int ctl_get_peers(struct ctl *c, const char *iface, json_t **peers);
 /* The refusal, and which interfaces there are. */

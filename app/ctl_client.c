@@ -226,7 +226,7 @@ ctl_client_config(struct ctl *c)
 
 	if (ctl_request(c, "GET", NULL, false, &interface, path, NULL) != CTL_OK)
 		return CTL_REFUSED;
-	rc = ctl_peer_request(c, "GET", NULL, &peer);
+	rc = ctl_peer_request(c, "GET", NULL, NULL, &peer);
 	client.interface = interface;
 	client.peer = peer;
 	if (rc == CTL_OK)

@@ -240,7 +240,7 @@ ctl_set_peer(struct ctl *c)
 		json_decref(body);
 		return rc;
 	}
-	rc = ctl_peer_request(c, "PATCH", body, &answer);
+	rc = ctl_peer_request(c, "PATCH", NULL, body, &answer);
 	return finish(c, rc, answer, "changed");
 }
 
@@ -248,7 +248,7 @@ int
 ctl_del_peer(struct ctl *c)
 {
 	json_t *answer = NULL;
-	int rc = ctl_peer_request(c, "DELETE", NULL, &answer);
+	int rc = ctl_peer_request(c, "DELETE", NULL, NULL, &answer);
 
 	return finish(c, rc, answer, "removed");
 }

@@ -178,10 +178,10 @@ is_code(const json_t *answer, const char *code)
 }
 
 int
-ctl_peer_request(struct ctl *c, const char *method, json_t *body, json_t **answer)
+ctl_peer_request(struct ctl *c, const char *method, const char *part, json_t *body, json_t **answer)
 {
 	char id[PEER_NAME_SIZE];
-	const char *path[] = {"interfaces", c->args[0], "peers", id, NULL};
+	const char *path[] = {"interfaces", c->args[0], "peers", id, part, NULL};
 	bool changes = strcmp(method, "GET") != 0;
 	json_t *peers = NULL, *peer = NULL;
 	long status;

@@ -188,10 +188,30 @@ print_peers(struct ctl *c, const json_t *now, const json_t *before, double secon
 
 /* ---- one peer --------------------------------------------------------------------- */
 
+/* For people: programs get the peer as the gateway tells it. Nothing where the peer just went. */
+static void
+add_drops(struct ctl *c, json_t *peer)
+{
+	const char *path[] = {
+		"interfaces", c->args[0], "peers", ctl_text(peer, "name"), "drops", NULL};
+	json_t *answer = NULL;
+	long status;
+
+	if (ctl_try(c, "GET", NULL, false, &answer, path, NULL, &status) != CTL_OK)
+		return;
+	if (status == 200)
+		json_object_set(peer, "drops", json_object_get(answer, "drops"));
+	json_decref(answer);
+}
+
 static int
 fetch_peer(struct ctl *c, json_t **now)
 {
-	return ctl_peer_request(c, "GET", NULL, now);
+	int rc = ctl_peer_request(c, "GET", NULL, NULL, now);
+
+	if (rc == CTL_OK && !c->json)
+		add_drops(c, *now);
+	return rc;
 }
 
 static void
@@ -222,6 +242,26 @@ print_traffic(const char *title, const json_t *p, const json_t *before, double s
 	putchar('\n');
 }
 
+/* "3 replay, 1 over_mtu"; no line without any. */
+static void
+print_peer_drops(const json_t *drops)
+{
+	bool any = false;
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(drops, i, item) {
+		if (ctl_number(item, "packets") == 0)
+			continue;
+		printf("%s%" PRIu64 " %s",
+			any ? ", " : "dropped:              ", ctl_number(item, "packets"),
+			ctl_text(item, "reason"));
+		any = true;
+	}
+	if (any)
+		putchar('\n');
+}
+
 static void
 print_peer(struct ctl *c, const json_t *p, const json_t *before, double seconds)
 {
@@ -245,6 +285,7 @@ print_peer(struct ctl *c, const json_t *p, const json_t *before, double seconds)
 		ctl_human_age(human, ctl_number(p, "last_handshake_ns")));
 	print_traffic("received:", p, before, seconds, "rx_bytes", "rx_packets");
 	print_traffic("sent:", p, before, seconds, "tx_bytes", "tx_packets");
+	print_peer_drops(json_object_get(p, "drops"));
 	print_session(json_object_get(p, "session"));
 	free(allowed);
 }

@@ -20,18 +20,22 @@ fetch_drops(struct ctl *c, json_t **now)
 {
 	const char *path[] = {"drops", NULL};
 
+	if (c->n_args > 0)
+		return ctl_peer_request(c, "GET", "drops", NULL, now);
 	return ctl_request(c, "GET", NULL, false, now, path, NULL);
 }
 
 static void
 print_drops(struct ctl *c, const json_t *now, const json_t *before, double seconds)
 {
-	static const char *const titles[] = {"REASON", "INTERFACE", ">PACKETS", NULL};
-	static const char *const rate_titles[] = {
-		"REASON", "INTERFACE", ">PACKETS", ">PER SECOND", NULL};
+	static const char *const titles[2][5] = {{"REASON", "INTERFACE", ">PACKETS"},
+		{"REASON", "INTERFACE", ">PACKETS", ">PER SECOND"}};
+	static const char *const peer_titles[2][4] = {
+		{"REASON", ">PACKETS"}, {"REASON", ">PACKETS", ">PER SECOND"}};
 	const json_t *old = json_object_get(before, "drops");
-	struct ctl_table *t = ctl_table_create(before != NULL ? rate_titles : titles);
-	bool all = ctl_option(c, "all") != NULL, any = false;
+	bool of_peer = c->n_args > 0, all = ctl_option(c, "all") != NULL, any = false;
+	struct ctl_table *t =
+		ctl_table_create(of_peer ? peer_titles[before != NULL] : titles[before != NULL]);
 	json_t *item;
 	size_t i;
 
@@ -45,7 +49,8 @@ print_drops(struct ctl *c, const json_t *now, const json_t *before, double secon
 			continue;
 		any = true;
 		ctl_cell(t, "%s", ctl_text(item, "reason"));
-		ctl_cell(t, "%s", ctl_text(item, "interface"));
+		if (!of_peer)
+			ctl_cell(t, "%s", ctl_text(item, "interface"));
 		ctl_cell(t, "%" PRIu64, packets);
 		if (before != NULL)
 			ctl_cell_tone(t, rate > 0 ? CTL_WARN : CTL_PLAIN, "%.0f", rate);
@@ -62,6 +67,8 @@ ctl_drops(struct ctl *c)
 {
 	static const struct ctl_view view = {fetch_drops, print_drops};
 
+	if (c->n_args == 1)
+		return ctl_usage("drops: expected IF and PEER, or neither");
 	return ctl_view(c, &view);
 }
 

@@ -37,6 +37,7 @@ static const struct route {
 			[PUT] = {api_peer_put, ARG(dry_run)},
 			[PATCH] = {api_peer_patch, ARG(dry_run)},
 			[DELETE] = {api_peer_delete, ARG(dry_run)}}},
+	{"/v1/interfaces/{if}/peers/{id}/drops", "GET", {[GET] = {api_peer_drops}}},
 	{"/v1/drops", "GET", {[GET] = {api_drops}}},
 	{"/v1/memory", "GET", {[GET] = {api_memory}}},
 	{"/v1/workers", "GET", {[GET] = {api_workers}}},

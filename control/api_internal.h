@@ -28,7 +28,7 @@ typedef int api_handler(struct api_call *call, json_t **body, struct refusal *wh
 
 api_handler api_status, api_drops, api_memory, api_workers, api_interfaces, api_interface;
 api_handler api_peers_list, api_peers_batch;
-api_handler api_peer_get, api_peer_put, api_peer_patch, api_peer_delete;
+api_handler api_peer_get, api_peer_put, api_peer_patch, api_peer_delete, api_peer_drops;
 api_handler api_events, api_reload, api_metrics;
 
 /* Add to call->errors. */

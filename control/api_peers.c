@@ -160,6 +160,25 @@ api_peer_get(struct api_call *call, json_t **body, struct refusal *why)
 	return 200;
 }
 
+int
+api_peer_drops(struct api_call *call, json_t **body, struct refusal *why)
+{
+	const struct peer_spec *spec = api_find_peer(call->m, call->iface, call->id, why);
+	struct peer_drop_info drops;
+	json_t *list;
+
+	if (spec == NULL)
+		return -1;
+	management_peer_drops(call->m, call->iface, &spec, &drops, 1);
+	list = json_array();
+	for (unsigned i = 0; i < PEER_DROP_COUNT; i++)
+		json_array_append_new(
+			list, json_pack("{ss sI}", "reason", drop_reason_name[peer_drop_reason[i]],
+				      "packets", (json_int_t)drops.packets[i]));
+	*body = json_pack("{so}", "drops", list);
+	return 200;
+}
+
 /*
  * The member that names those whose allowed-IPs the peer of this key gets by the
  * open transaction; NULL when there are none. To be freed.

@@ -27,18 +27,19 @@ struct rules {
 /*
  * MiB. Fixed: 206 for one rte_lpm and two rte_lpm6 (measured), 128 for about
  * 50 000 mbufs of 2.5 KiB, 64 for EAL, rings and the workers' own tables. Each
- * peer: 4 KiB, for its two halves, two sessions and counters; and from 8192 on,
- * which are in the 206, 10 KiB of the forwarding tables, with room for two prefixes
- * a peer, each in a tbl8 group (1 KiB) of its own, or two of IPv6, whose table
- * there is twice. Below the floor EAL itself has been seen to fail.
+ * peer: 4 KiB, for its two halves, two sessions and counters, and 128 bytes for
+ * what is dropped of it; and from 8192 on, which are in the 206, 10 KiB of the
+ * forwarding tables, with room for two prefixes a peer, each in a tbl8 group
+ * (1 KiB) of its own, or two of IPv6, whose table there is twice. Below the floor
+ * EAL itself has been seen to fail.
  */
 uint32_t
 config_memory_need_mb(uint32_t max_peers)
 {
 	const uint32_t fixed = 206 + 128 + 64, least = 512, roomy = 8192;
 	uint64_t tables = max_peers > roomy ? max_peers - roomy : 0;
-	uint32_t need =
-		fixed + (uint32_t)((max_peers * UINT64_C(4) + tables * UINT64_C(10) + 1023) / 1024);
+	uint64_t bytes = max_peers * UINT64_C(4224) + tables * UINT64_C(10240);
+	uint32_t need = fixed + (uint32_t)((bytes + (1 << 20) - 1) >> 20);
 
 	return need > least ? need : least;
 }

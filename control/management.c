@@ -137,6 +137,19 @@ management_peer_info(struct management *m, unsigned iface, const struct peer_spe
 		control_peer_info(m->control, info, n);
 }
 
+void
+management_peer_drops(struct management *m, unsigned iface, const struct peer_spec *const *specs,
+	struct peer_drop_info *drops, size_t n)
+{
+	memset(drops, 0, n * sizeof(*drops));
+	for (size_t i = 0; i < n; i++) {
+		drops[i].iface = iface;
+		memcpy(drops[i].public_key, specs[i]->public_key, KEY_LEN);
+	}
+	if (n > 0)
+		control_peer_drops(m->control, drops, n);
+}
+
 /* ---- start: the databases go to control --------------------------------------- */
 
 int

@@ -101,6 +101,10 @@ int management_find_iface(const struct management *m, const char *name);
 void management_peer_info(struct management *m, unsigned iface,
 	const struct peer_spec *const *specs, struct peer_info *info, size_t n);
 
+/* What was dropped of peers, likewise. */
+void management_peer_drops(struct management *m, unsigned iface,
+	const struct peer_spec *const *specs, struct peer_drop_info *drops, size_t n);
+
 /* 0; or -1 with a 503 while the databases are being loaded: nothing may be changed yet. */
 int management_check_ready(const struct management *m, struct refusal *why);
 

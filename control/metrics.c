@@ -22,15 +22,17 @@
 #define LABEL_PREFIXES 8
 
 /* The series of a peer, one pass over all peers each: a family's samples stand together. */
+enum { SENT, RECEIVED, HANDSHAKE, DROPPED, N_FAMILIES };
 static const struct family {
 	const char *name, *type, *help;
-} families[] = {
-	{"wireguard_sent_bytes_total", "counter", "Bytes sent to the peer."},
-	{"wireguard_received_bytes_total", "counter", "Bytes received from the peer."},
-	{"wireguard_latest_handshake_seconds", "gauge",
+} families[N_FAMILIES] = {
+	[SENT] = {"wireguard_sent_bytes_total", "counter", "Bytes sent to the peer."},
+	[RECEIVED] = {"wireguard_received_bytes_total", "counter", "Bytes received from the peer."},
+	[HANDSHAKE] = {"wireguard_latest_handshake_seconds", "gauge",
 		"Time of the latest handshake with the peer, in seconds of the epoch; 0 is never."},
+	[DROPPED] = {"wgdp_peer_dropped_packets_total", "counter",
+		"Packets of the peer that went nowhere, by reason; without those that are 0."},
 };
-#define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 
 struct metrics {
 	struct management *m;
@@ -240,18 +242,18 @@ static uint64_t
 value_of(const struct metrics *x, const struct peer_info *info)
 {
 	switch (x->family) {
-	case 0:
+	case SENT:
 		return info->tx_bytes;
-	case 1:
+	case RECEIVED:
 		return info->rx_bytes;
 	default:
 		return info->last_handshake_ns / 1000000000;
 	}
 }
 
-/* Names and keys have no character that would want an escape. */
+/* The sample's name and labels; more of them may follow. Nothing in them would want an escape. */
 static void
-add_peer(struct metrics *x, const struct peer_spec *spec, const struct peer_info *info)
+add_labels(struct metrics *x, const struct peer_spec *spec)
 {
 	char key[KEY_STRLEN], prefix[IP_PREFIX_STRLEN];
 	unsigned n = spec->n < LABEL_PREFIXES ? spec->n : LABEL_PREFIXES;
@@ -261,7 +263,36 @@ add_peer(struct metrics *x, const struct peer_spec *spec, const struct peer_info
 		key_format(key, spec->public_key), spec->name);
 	for (unsigned i = 0; i < n; i++)
 		add(x, "%s%s", i > 0 ? "," : "", ip_prefix_format(prefix, &spec->allowed_ips[i]));
-	add(x, "%s\"} %" PRIu64 "\n", n < spec->n ? ",..." : "", value_of(x, info));
+	add(x, "%s\"", n < spec->n ? ",..." : "");
+}
+
+static void
+add_dropped(struct metrics *x, const struct peer_spec *const *specs, size_t n)
+{
+	struct peer_drop_info drops[SLICE];
+
+	management_peer_drops(x->m, x->iface, specs, drops, n);
+	for (size_t i = 0; i < n; i++) {
+		for (unsigned r = 0; r < PEER_DROP_COUNT; r++) {
+			if (drops[i].packets[r] == 0)
+				continue;
+			add_labels(x, specs[i]);
+			add(x, ",reason=\"%s\"} %" PRIu64 "\n",
+				drop_reason_name[peer_drop_reason[r]], drops[i].packets[r]);
+		}
+	}
+}
+
+static void
+add_peers(struct metrics *x, const struct peer_spec *const *specs, size_t n)
+{
+	struct peer_info info[SLICE];
+
+	management_peer_info(x->m, x->iface, specs, info, n);
+	for (size_t i = 0; i < n; i++) {
+		add_labels(x, specs[i]);
+		add(x, "} %" PRIu64 "\n", value_of(x, &info[i]));
+	}
 }
 
 /* False when all families are done. */
@@ -269,7 +300,6 @@ static bool
 add_slice(struct metrics *x)
 {
 	const struct peer_spec *specs[SLICE];
-	struct peer_info info[SLICE];
 	size_t n = 0;
 
 	if (x->family == x->n_families)
@@ -280,9 +310,12 @@ add_slice(struct metrics *x)
 	while (n < SLICE && x->iface < x->m->n_ifaces &&
 		(specs[n] = registry_next(x->m->registry, x->iface, &x->cursor)) != NULL)
 		n++;
-	management_peer_info(x->m, x->iface, specs, info, n);
-	for (size_t i = 0; i < n; i++)
-		add_peer(x, specs[i], &info[i]);
+	if (x->family == DROPPED)
+		add_dropped(x, specs, n);
+	else
+		add_peers(x, specs, n);
+	if (n == SLICE && x->len == 0)
+		add(x, "\n"); /* nothing to tell of them, and still others get their turn */
 	if (n == SLICE)
 		return true;
 	x->iface++;

@@ -15,7 +15,7 @@
 #define SLICE_NS (5 * NS_PER_MS)
 #define PREFIX_STEPS 16 /* of a change of allowed-IPs between two looks at the clock */
 
-enum request_type { REQUEST_APPLY, REQUEST_PEER_INFO, REQUEST_PRIVATE_KEY };
+enum request_type { REQUEST_APPLY, REQUEST_PEER_INFO, REQUEST_PEER_DROPS, REQUEST_PRIVATE_KEY };
 
 struct request {
 	struct request *next;
@@ -32,6 +32,8 @@ struct request {
 	bool only_fresh; /* all that is not committed yet are peers that were added */
 	/* REQUEST_PEER_INFO */
 	struct peer_info *info;
+	/* REQUEST_PEER_DROPS */
+	struct peer_drop_info *drops;
 	/* REQUEST_PRIVATE_KEY */
 	uint8_t iface;
 	const uint8_t *private_key;
@@ -90,6 +92,15 @@ void
 control_peer_info(struct control *c, struct peer_info *info, uint32_t n)
 {
 	struct request r = {.type = REQUEST_PEER_INFO, .n = n, .info = info};
+
+	if (n > 0)
+		ask(c, &r);
+}
+
+void
+control_peer_drops(struct control *c, struct peer_drop_info *drops, uint32_t n)
+{
+	struct request r = {.type = REQUEST_PEER_DROPS, .n = n, .drops = drops};
 
 	if (n > 0)
 		ask(c, &r);
@@ -278,6 +289,21 @@ describe_slice(struct control *c, struct request *r)
 	return r->done == r->n;
 }
 
+static bool
+drops_slice(struct control *c, struct request *r)
+{
+	uint32_t end = RTE_MIN(r->done + SLICE, r->n);
+
+	for (; r->done < end; r->done++) {
+		struct peer_drop_info *d = &r->drops[r->done];
+		struct peer *peer = peer_find(c, d->iface, d->public_key);
+
+		if (peer != NULL)
+			dp_peer_drops(c->dp, peer->dp, d->packets);
+	}
+	return r->done == r->n;
+}
+
 static void
 set_private_key(struct control *c, uint8_t iface_id, const uint8_t private_key[32])
 {
@@ -308,6 +334,8 @@ serve(struct control *c, struct request *r)
 		return apply_slice(c, r);
 	case REQUEST_PEER_INFO:
 		return describe_slice(c, r);
+	case REQUEST_PEER_DROPS:
+		return drops_slice(c, r);
 	case REQUEST_PRIVATE_KEY:
 		set_private_key(c, r->iface, r->private_key);
 		return true;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "dataplane/addr.h"
+#include "dataplane/drop.h"
 
 struct control;
 
@@ -73,6 +74,16 @@ uint32_t control_apply(struct control *c, const struct peer_change *changes, uin
  * in each; the rest stays zero for one that control does not know. Blocks.
  */
 void control_peer_info(struct control *c, struct peer_info *info, uint32_t n);
+
+/* What was dropped of one peer, by enum peer_drop. */
+struct peer_drop_info {
+	uint8_t iface;
+	uint8_t public_key[32];
+	uint64_t packets[PEER_DROP_COUNT];
+};
+
+/* As control_peer_info. Apart from it, for few want to know. */
+void control_peer_drops(struct control *c, struct peer_drop_info *drops, uint32_t n);
 
 /*
  * New private key of an interface: sessions and handshakes of all its peers

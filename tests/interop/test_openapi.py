@@ -113,6 +113,7 @@ def ask(world):
 
 
 PEER, PEERS = "/v1/interfaces/{if}/peers/{id}", "/v1/interfaces/{if}/peers"
+PEER_DROPS = PEER + "/drops"
 BAD = {"query": "?no_such=1"}
 
 
@@ -169,6 +170,9 @@ def test_reading(ask):
     ask("GET", PEERS, 400, query="?limit=1&limit=2")
     ask("GET", PEER, 200, id="c1")
     ask("GET", PEER, 404, id="nope")
+    ask("GET", PEER_DROPS, 200, id="c1")
+    ask("GET", PEER_DROPS, 404, id="nope")
+    ask("GET", PEER_DROPS, 400, id="c1", **BAD)
 
 
 def test_one_peer(ask):

@@ -133,6 +133,14 @@ control_peer_info(struct control *c, struct peer_info *info, uint32_t n)
 	}
 }
 
+void
+control_peer_drops(struct control *c, struct peer_drop_info *drops, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (fake_find(drops[i].iface, drops[i].public_key) != NULL)
+			drops[i].packets[PEER_DROP_replay] = 3;
+}
+
 struct events *
 control_events(struct control *c)
 {

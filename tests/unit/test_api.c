@@ -292,6 +292,33 @@ test_reading_routes(void **state)
 	assert_says("{\"name\":\"open\",\"cycles\":0,\"packets\":3}");
 }
 
+static void
+test_drops_of_a_peer(void **state)
+{
+	uint8_t before = 0;
+	json_t *json, *list;
+
+	assert_int_equal(call("PUT", PEERS "/a", "{\"public_key\":\"" KEY_A "\"}"), 201);
+	assert_int_equal(call("GET", PEERS "/a/drops", NULL), 200);
+	assert_says("{\"drops\":[{\"reason\":\"martian\",\"packets\":0},");
+	assert_says("{\"reason\":\"replay\",\"packets\":3},");
+	json = json_loads(answer, 0, NULL);
+	list = json_object_get(json, "drops");
+	assert_int_equal(json_array_size(list), PEER_DROP_COUNT);
+	json_decref(json);
+	/* In the order of drop.h, so that both listings read alike. */
+	for (unsigned i = 0; i < PEER_DROP_COUNT; i++) {
+		assert_true(peer_drop_reason[i] > before);
+		before = peer_drop_reason[i];
+	}
+	assert_int_equal(call("GET", PEERS "/b/drops", NULL), 404);
+	assert_says("no_such_peer");
+	assert_int_equal(call("GET", "/v1/interfaces/wg9/peers/a/drops", NULL), 404);
+	assert_int_equal(call("GET", PEERS "/a/drop", NULL), 404);
+	assert_int_equal(call("DELETE", PEERS "/a/drops", NULL), 405);
+	assert_string_equal(allow, "GET");
+}
+
 static json_t *
 page(const char *limit, const char *after)
 {
@@ -652,6 +679,7 @@ main(void)
 		T(test_hostile_bodies),
 		T(test_routes_and_methods),
 		T(test_reading_routes),
+		T(test_drops_of_a_peer),
 		T(test_paging),
 		T(test_batch_is_atomic),
 		T(test_refusal_by_control_undoes_all),

@@ -295,9 +295,9 @@ static const struct bad_row bad_files[] = {
 	{DATA("memory_mb: 511"), ":1: dataplane.memory_mb: expected at least 512 for max_peers "
 				 "10000, found 511: too little memory"},
 	{DATA("max_peers: 1000000, memory_mb: 4096"), ":1: dataplane.memory_mb: expected at least "
-						      "13990 for max_peers 1000000, found 4096: "
+						      "14112 for max_peers 1000000, found 4096: "
 						      "too little memory"},
-	{DATA("max_peers: 1000000"), ":1: dataplane.memory_mb: expected at least 13990 for "
+	{DATA("max_peers: 1000000"), ":1: dataplane.memory_mb: expected at least 14112 for "
 				     "max_peers 1000000, found 1024: "
 				     "too little memory"},
 	{DATA("max_peers: 0"),
