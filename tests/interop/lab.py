@@ -449,6 +449,11 @@ class Gateway:
             raise LabError(f"/v1/drops does not know {reason}")
         return sum(d["packets"] for d in rows)
 
+    def peer_drops(self, interface, peer):
+        """Packets that are charged to the peer, by reason."""
+        rows = self.api("GET", f"/v1/interfaces/{interface}/peers/{peer}/drops")["drops"]
+        return {d["reason"]: d["packets"] for d in rows}
+
     def list_peers(self, interface, page=1000):
         """All peers of an interface, asked for by pages."""
         after = ""

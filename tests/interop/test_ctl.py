@@ -197,6 +197,30 @@ def test_workers_and_drops(world):
     assert "source_not_allowed" in world.gateway.ctl("drops", "--all").stdout
 
 
+def test_drops_of_a_peer(world):
+    world.expect_ping(world.c1, LAN_HOST4, 3)
+    world.c1.ping("10.8.99.99", 3)  # nobody's
+    drops = world.gateway.peer_drops(world.wg, "c1")
+    key = world.clients["c1"].public_key
+    assert drops["no_peer"] >= 3
+    for peer in ("c1", key, key[:12]):
+        rows = dict(r.split() for r in
+                    world.gateway.ctl("drops", world.wg, peer).stdout.splitlines()[1:])
+        assert rows == {r: str(n) for r, n in drops.items() if n}
+    everything = world.gateway.ctl("drops", world.wg, "c1", "--all").stdout
+    assert all(reason in everything for reason in drops)
+    told = json.loads(world.gateway.ctl("drops", world.wg, "c1", "--json").stdout)
+    assert {d["reason"]: d["packets"] for d in told["drops"]} == drops
+    lines = [r for r in world.gateway.ctl("show", world.wg, "c1").stdout.splitlines()
+             if r.startswith("dropped: ")]
+    assert f"{drops['no_peer']} no_peer" in lines[0]
+    assert "drops" not in json.loads(world.gateway.ctl("show", world.wg, "c1", "--json").stdout)
+    refused(world, "drops", world.wg, "nobody", naming="nobody")
+    assert {"c1", "c2"} <= set(run([world.gateway.program("wgdp-ctl"), "complete", "--socket",
+                                    str(world.gateway.socket), "drops", world.wg, ""]
+                                   ).stdout.split())
+
+
 def test_similar_names_are_told(world):
     refused(world, "show", world.wg[:-1] + "x", naming=f"did you mean {world.wg}?")
     refused(world, "show", "nope", naming=f"there is: {world.wg}")

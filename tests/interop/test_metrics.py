@@ -96,6 +96,20 @@ def test_peers_only_when_asked_for(scraped):
                       "allowed_ips": "10.8.0.2/32,fd00:8::2/128"}
 
 
+def test_drops_of_peers(scraped):
+    scraped.c1.ping("10.8.99.99", 2)  # nobody's
+    text = metrics(scraped, "?peers=true")
+    rows = [dict(k) | {"packets": v}
+            for k, v in samples(text, "wgdp_peer_dropped_packets_total").items()]
+    for name in ("c1", "c2"):
+        drops = scraped.gateway.peer_drops(scraped.wg, name)
+        mine = {r["reason"]: r["packets"] for r in rows if r["friendly_name"] == name}
+        assert mine == {r: n for r, n in drops.items() if n}
+        assert mine.get("no_peer", 0) >= (2 if name == "c1" else 0)
+    run(["promtool", "check", "metrics"], stdin=text)
+    assert "wgdp_peer_" not in metrics(scraped)
+
+
 def by_tcp(world, method, path):
     """(status, body) on the TCP listener, in the gateway's namespace."""
     done = world.gw.run(["curl", "-sS", "--max-time", "10", "-X", method, "-w", "\n%{http_code}",
