@@ -441,6 +441,7 @@ struct tally {
 	struct mbuf_counts mbufs;
 	uint64_t drops, after_replay;
 	uint64_t received[MAX_PEERS];
+	uint64_t chargeable[PEER_DROP_COUNT], charged[PEER_DROP_COUNT]; /* to all peers together */
 };
 
 static void
@@ -460,6 +461,8 @@ count(struct tally *t)
 				t->drops += stats->drops[r][counted[i]];
 			for (unsigned r = 0; r < RTE_DIM(after); r++)
 				t->after_replay += stats->drops[after[r]][counted[i]];
+			for (unsigned r = 0; r < PEER_DROP_COUNT; r++)
+				t->chargeable[r] += stats->drops[peer_drop_reason[r]][counted[i]];
 		}
 	}
 	for (uint32_t id = 0; id < MAX_PEERS; id++) {
@@ -469,6 +472,8 @@ count(struct tally *t)
 		if (peer != NULL)
 			dp_peer_counters(rig.dp, peer, &counters);
 		t->received[id] = counters.rx_packets;
+		for (unsigned r = 0; r < PEER_DROP_COUNT; r++)
+			t->charged[r] += atomic_load(&rig.dp->peer_drops[id].packets[r]);
 	}
 }
 
@@ -515,6 +520,34 @@ check_accounts(const struct tally *a, const struct tally *b)
 			"received, %d not sent, %d cut in pieces\n",
 			(int)freed, (int)icmp, (int)(b->drops - a->drops), (int)keepalives,
 			(int)unsent, (int)pieces);
+		abort();
+	}
+}
+
+/* Each drop is charged to one peer at most, and where the peer is known for sure, to one. */
+static void
+check_charges(const struct tally *a, const struct tally *b)
+{
+	static const bool always[PEER_DROP_COUNT] = {
+		[PEER_DROP_session_expired] = true,
+		[PEER_DROP_auth_failed] = true,
+		[PEER_DROP_replay] = true,
+		[PEER_DROP_inner_malformed] = true,
+		[PEER_DROP_source_not_allowed] = true,
+		[PEER_DROP_ecn_invalid] = true,
+		[PEER_DROP_no_endpoint] = true,
+		[PEER_DROP_stage_full] = true,
+		[PEER_DROP_hairpin_denied] = true,
+	};
+
+	for (unsigned r = 0; r < PEER_DROP_COUNT; r++) {
+		uint64_t drops = b->chargeable[r] - a->chargeable[r];
+		uint64_t charged = b->charged[r] - a->charged[r];
+
+		if (charged == drops || (charged < drops && !always[r]))
+			continue;
+		fprintf(stderr, "%s: %d drops, %d charged to peers\n",
+			drop_reason_name[peer_drop_reason[r]], (int)drops, (int)charged);
 		abort();
 	}
 }
@@ -614,6 +647,7 @@ gateway_run(void (*sent)(uint8_t port, const uint8_t *frame, uint16_t len))
 			rig_turn(w);
 		count(&after);
 		check_accounts(&before, &after);
+		check_charges(&before, &after);
 		drain_sent(sent);
 		set_clock();
 		run_control();
