@@ -238,13 +238,24 @@ find_way(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct way *
 	return true;
 }
 
-/* Who is charged with a packet that has a way and must not take it; or PKT_NO_PEER. */
-static uint32_t
-charged(const struct fwd_packet *p, fib_dst dst)
+/*
+ * A packet that has a way and must not take it: charged to who sent it, or else
+ * to who it is for. Out of line, so that those that take it pay nothing.
+ */
+static __rte_noinline __rte_cold void
+refuse_way(struct worker *w, const struct fwd_packet *p, fib_dst dst, enum peer_drop reason,
+	uint8_t iface, uint16_t mtu)
 {
-	if (p->from_peer != PKT_NO_PEER)
-		return p->from_peer;
-	return fib_kind(dst) == FIB_PEER ? fib_id(dst) : PKT_NO_PEER;
+	uint32_t peer = p->from_peer;
+
+	if (peer == PKT_NO_PEER && fib_kind(dst) == FIB_PEER)
+		peer = fib_id(dst);
+	if (reason == PEER_DROP_martian)
+		worker_drop_of_peer(w, p->m, reason, iface, peer);
+	else if (reason == PEER_DROP_ttl_exceeded)
+		worker_drop_icmp(w, p, reason, iface, peer, ERROR_TTL_EXCEEDED, 0);
+	else
+		worker_drop_icmp(w, p, reason, iface, peer, ERROR_TOO_BIG, mtu);
 }
 
 static inline void
@@ -255,15 +266,13 @@ dispatch(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *
 	if (unlikely(!find_way(w, p, dst, &way)))
 		return;
 	if (unlikely(martian_source(p)))
-		worker_drop_of_peer(w, p->m, PEER_DROP_martian, p->iface, charged(p, dst));
+		refuse_way(w, p, dst, PEER_DROP_martian, p->iface, 0);
 	else if (unlikely(!decrement_ttl(p)))
-		worker_drop_icmp(w, p, PEER_DROP_ttl_exceeded, way.iface, charged(p, dst),
-			ERROR_TTL_EXCEEDED, 0);
+		refuse_way(w, p, dst, PEER_DROP_ttl_exceeded, way.iface, 0);
 	else if (likely(p->m->pkt_len <= way.mtu))
 		send_one(w, p, dst, out);
 	else if (dont_fragment(p))
-		worker_drop_icmp(w, p, PEER_DROP_over_mtu, way.iface, charged(p, dst),
-			ERROR_TOO_BIG, way.mtu);
+		refuse_way(w, p, dst, PEER_DROP_over_mtu, way.iface, way.mtu);
 	else
 		send_fragments(w, p, dst, way.mtu, way.iface, out);
 }
