@@ -6,11 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a counter has grown by since an earlier answer, which may be NULL. */
+/*
+ * What a counter has grown by since an earlier answer, which may be NULL. One
+ * that is less began anew: the peer was added again.
+ */
 static uint64_t
 grown(const json_t *now, const json_t *before, const char *name)
 {
-	return ctl_number(now, name) - (before != NULL ? ctl_number(before, name) : 0);
+	uint64_t is = ctl_number(now, name), was = before != NULL ? ctl_number(before, name) : 0;
+
+	return is >= was ? is - was : is;
 }
 
 /* ---- drops ------------------------------------------------------------------------ */
