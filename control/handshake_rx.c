@@ -160,6 +160,25 @@ find_peers(struct noise_initiation_job *jobs, const struct received **r, struct 
 	return kept;
 }
 
+/* For each session that will be, its index; r and peers as in keep_good. */
+static unsigned
+allocate_indices(struct control *c, struct noise_initiation_job *jobs, const struct received **r,
+	struct peer **peers, unsigned n)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!dp_index_alloc(c->dp, peers[i], &jobs[i].local_index)) {
+			reject(r[i], peers[i], "the index table is full");
+			continue;
+		}
+		jobs[kept] = jobs[i];
+		r[kept] = r[i];
+		peers[kept++] = peers[i];
+	}
+	return kept;
+}
+
 /* The noise code's steps, each over the whole batch. r is consumed. */
 static void
 receive_initiations(struct control *c, const struct received **r, unsigned n)
@@ -179,13 +198,9 @@ receive_initiations(struct control *c, const struct received **r, unsigned n)
 		jobs[i].verdict = noise_accept_initiation(
 			jobs[i].id, jobs[i].peer, jobs[i].msg, &jobs[i].in, r[i]->now_ns);
 	n = keep_good(jobs, r, peers, n);
-	for (unsigned i = 0; i < n; i++) {
+	n = allocate_indices(c, jobs, r, peers, n);
+	for (unsigned i = 0; i < n; i++)
 		remote_index[i] = jobs[i].in.remote_index;
-		if (!dp_index_alloc(c->dp, peers[i], &jobs[i].local_index)) {
-			reject(r[i], peers[i], "the index table is full");
-			n = i; /* nor is there one for the others: they will try again */
-		}
-	}
 	noise_create_responses(jobs, n);
 	for (unsigned i = 0; i < n; i++)
 		answer_initiation(peers[i], &jobs[i], remote_index[i], r[i]);

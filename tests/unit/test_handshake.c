@@ -105,6 +105,31 @@ test_handshakes_either_way_carry_packets(void **state)
 	rig_expect_no_drops();
 }
 
+/* Each of a batch is told apart: those behind the first one are counted too. */
+static void
+test_full_index_table(void **state)
+{
+	struct message_initiation msg;
+	struct rig_client c[3];
+	uint32_t index;
+
+	for (unsigned i = 0; i < 3; i++) {
+		char inside[IP_PREFIX_STRLEN];
+
+		snprintf(inside, sizeof(inside), "10.8.0.%u/32", 2 + i);
+		rig_client_init(&c[i], inside, "203.0.113.5:7777", false);
+	}
+	while (dp_index_alloc(rig.dp, c[0].peer, &index))
+		;
+	for (unsigned i = 0; i < 3; i++) {
+		msg = rig_client_initiation(&c[i]);
+		rig_send_from(c[i].from, RIG_GATEWAY, &msg, sizeof(msg));
+	}
+	rig_run();
+	rig_expect_drops(DROP_handshake_rejected, 0, 3);
+	rig_expect_silence();
+}
+
 static void
 test_roams_on_cookie_replies(void **state)
 {
@@ -506,6 +531,7 @@ main(void)
 		RIG_CONTROL_TEST(test_own_key_as_a_peer_starts_a_handshake),
 		RIG_CONTROL_TEST(test_keys_not_wiped),
 		RIG_CONTROL_TEST(test_log_of_many_peers_is_bounded),
+		RIG_CONTROL_TEST(test_full_index_table),
 	};
 
 	return cmocka_run_group_tests(tests, rig_eal_setup, rig_eal_teardown);
