@@ -110,7 +110,7 @@ def main():
     waits = pytest("waits", "-m", "waits")  # minutes of the protocol's timers, little CPU
     guest = pytest("guest", "-m", "guest")  # with the one Linux guest
     say("interop tests")
-    fast = "not waits and not guest"
+    fast = "not waits and not guest and not alone"
     # Most of their time is waiting too: two modules at a time.
     finish(tally, "interop", pytest("interop", "-n", "2", "--dist", "loadfile", "-m",
                                     fast if long else fast + " and not long"))
@@ -136,6 +136,8 @@ def main():
     say("what waits for the protocol's timers")
     finish(tally, "waits", waits)
     if long:
+        say("what wants the whole machine")
+        finish(tally, "alone", pytest("alone", "-m", "alone"))
         say("a thousand power cuts")
         tally.add("crash_store", sh("build/tests/crash/crash_store",
                                     "build/tests/crash/libpowercut.so", 1000) == 0)

@@ -48,7 +48,7 @@ def test_flood(scene, quiet, name):
     wait_until(lambda: scene.mbufs() <= flood.kept + 1024, 10, "packet buffers come back")
 
 
-@pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.parametrize("name", NAMES)
 def test_a_minute_at_full_rate(scene, name):
     quiet = scene.measure(None, LONG_SECONDS / 6, 0)
