@@ -98,6 +98,7 @@ on_line(struct stream *s)
 	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
 	e = json_loads(s->line, 0, &error);
 	if (status != 200) {
+		json_decref(s->refusal); /* who sends more than one is no gateway of ours */
 		s->refusal = e;
 		return;
 	}
@@ -143,7 +144,7 @@ end_of_stream(struct stream *s, CURLcode rc, const char *reason)
 	if (s->len > 0)
 		on_line(s); /* an error's JSON ends without a newline */
 	if (status != 200)
-		return ctl_tell_error(s->c, status, s->refusal);
+		return ctl_tell_error(s->c, status, json_incref(s->refusal));
 	return CTL_OK;
 }
 
@@ -153,15 +154,17 @@ ctl_events(struct ctl *c)
 	const char *after = ctl_option(c, "after");
 	bool follow = ctl_option(c, "follow") != NULL;
 	char url[128], reason[CURL_ERROR_SIZE] = "";
-	struct stream s = {.c = c, .curl = curl_easy_init(), .line = malloc(LINE_MAX_SIZE)};
+	struct stream s = {.c = c};
 	CURLcode rc;
 	int status;
 
-	if (s.curl == NULL || s.line == NULL)
-		return ctl_refused("no HTTP client");
 	if (after != NULL && (*after == '\0' || strlen(after) > 18 ||
 				     after[strspn(after, "0123456789")] != '\0'))
 		return ctl_usage("--after: expected the seq of an event, found '%s'", after);
+	s.curl = curl_easy_init();
+	s.line = malloc(LINE_MAX_SIZE);
+	if (s.curl == NULL || s.line == NULL)
+		abort();
 	snprintf(url, sizeof(url), "http://wgdp/v1/events?follow=%s&after=%s",
 		follow ? "true" : "false", after != NULL ? after : "0");
 	curl_easy_setopt(s.curl, CURLOPT_URL, url);
@@ -174,6 +177,7 @@ ctl_events(struct ctl *c)
 	rc = curl_easy_perform(s.curl);
 	status = end_of_stream(&s, rc, reason);
 	curl_easy_cleanup(s.curl);
+	json_decref(s.refusal);
 	free(s.line);
 	return status;
 }
