@@ -64,11 +64,17 @@ ip_addr_len(uint8_t family)
 	return family == IP_V4 ? 4 : 16;
 }
 
-/* Where an IP header has its source address (RFC 791, RFC 8200); the destination's follows. */
+/* Where an IP header has its addresses (RFC 791, RFC 8200): the destination follows the source. */
 static inline const uint8_t *
 ip_header_source(uint8_t family, const uint8_t *header)
 {
 	return header + (family == IP_V4 ? 12 : 8);
+}
+
+static inline const uint8_t *
+ip_header_destination(uint8_t family, const uint8_t *header)
+{
+	return ip_header_source(family, header) + ip_addr_len(family);
 }
 
 /* fe80::/10 (RFC 4291, section 2.5.6). address: 16 bytes in network order. */

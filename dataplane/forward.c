@@ -117,19 +117,12 @@ struct out {
 	unsigned n_encap;
 };
 
-static inline const uint8_t *
-destination(const struct fwd_packet *p)
-{
-	return p->ip + (p->family == IP_V4 ? offsetof(struct rte_ipv4_hdr, dst_addr)
-					   : offsetof(struct rte_ipv6_hdr, dst_addr));
-}
-
 /* Into a tunnel or out of a port; the packet fits. */
 static inline void
 send_one(struct worker *w, const struct fwd_packet *p, fib_dst dst, struct out *out)
 {
 	if (fib_kind(dst) != FIB_PEER) {
-		worker_output(w, p->m, dst, p->family, destination(p));
+		worker_output(w, p->m, dst, p->family, ip_header_destination(p->family, p->ip));
 		return;
 	}
 	if (out->n_encap == BURST) {
@@ -293,7 +286,7 @@ find_destinations(struct worker *w, const struct fwd_packet *in, unsigned n, fib
 	burst.n4 = burst.n6 = 0;
 	burst.is6 = 0;
 	for (unsigned i = 0; i < n; i++)
-		fib_burst_add(&burst, in[i].family, destination(&in[i]));
+		fib_burst_add(&burst, in[i].family, ip_header_destination(in[i].family, in[i].ip));
 	fib_burst_lookup(w->fib, &burst);
 	for (unsigned i = 0; i < n; i++) {
 		dst[i] = w->fib->entries[burst.entry[i]].forward;

@@ -83,8 +83,7 @@ inject_outer(struct worker *w, struct rte_mbuf *m)
 	const uint8_t *ip = rte_pktmbuf_mtod(m, const uint8_t *);
 	fib_dst route;
 
-	memcpy(dst.bytes, ip_header_source(dst.family, ip) + ip_addr_len(dst.family),
-		ip_addr_len(dst.family));
+	memcpy(dst.bytes, ip_header_destination(dst.family, ip), ip_addr_len(dst.family));
 	route = fib_lookup(w->fib, &dst)->route;
 	if (fib_kind(route) != FIB_PORT && fib_kind(route) != FIB_VIA)
 		worker_drop(w, m, DROP_no_route, pkt_meta(m)->iface);
